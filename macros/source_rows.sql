@@ -1,0 +1,65 @@
+{# The rows of one raw table, with exactly the columns that its _x__sources.yml documents.
+
+   A source that is off (vars.sources) reads as an empty table; a table or column that the loader does
+   not land (vars.not_landed) reads as empty, or as null. So staging and everything downstream of it is
+   the same SQL in every company.
+
+   Args:
+       source_name, table_name: as in source(). Every column needs a data_type in the YAML:
+           text, bigint, double, boolean, timestamp or date.
+   Returns: a select statement, to stand inside a CTE.
+   Example: with source as ({{ source_rows('shopify', 'customer') }}) #}
+{% macro source_rows(source_name, table_name) -%}
+    {%- set is_on = source_name in var('sources') -%}
+    {%- set table = source_name ~ '.' ~ table_name -%}
+    {%- set absent = var('not_landed') -%}
+    {%- set relation = source(source_name, table_name) if is_on and table not in absent else none -%}
+    {%- if not execute -%}
+        select 1 as not_parsed_yet
+    {%- else -%}
+        {%- set nodes = graph.sources.values()
+            | selectattr('source_name', 'equalto', source_name)
+            | selectattr('name', 'equalto', table_name) | list -%}
+        {%- if nodes | length != 1 -%}
+            {{- exceptions.raise_compiler_error(
+                "source_rows('" ~ source_name ~ "', '" ~ table_name ~ "'): no such table in models/staging/"
+                ~ source_name ~ "/_" ~ source_name ~ "__sources.yml. Describe it there."
+            ) -}}
+        {%- endif -%}
+        select
+        {%- for column in nodes[0].columns.values() %}
+            {% if relation is none or (table ~ '.' ~ column.name) in absent -%}
+                cast(null as {{ source_type(column.data_type, table ~ '.' ~ column.name) }}) as {{ adapter.quote(column.name) }}
+            {%- else -%}
+                {{ adapter.quote(column.name) }}
+            {%- endif -%}
+            {{- ',' if not loop.last -}}
+        {%- endfor %}
+        {% if relation is not none -%}
+        from {{ relation }}
+        {%- else -%}
+        from (select 1 as nothing) as no_rows where false
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{# The engine's name of a documented source type.
+
+   Args: data_type (text, bigint, double, boolean, timestamp, date), column (for the message).
+   Returns: a type name. #}
+{% macro source_type(data_type, column) -%}
+    {%- set names = {
+        'text': dbt.type_string(),
+        'bigint': dbt.type_bigint(),
+        'double': dbt.type_float(),
+        'boolean': dbt.type_boolean(),
+        'timestamp': dbt.type_timestamp(),
+        'date': 'date',
+    } -%}
+    {%- if data_type not in names -%}
+        {{- exceptions.raise_compiler_error(
+            "Column " ~ column ~ " has data_type '" ~ data_type ~ "'. Use one of: " ~ names.keys() | join(', ') ~ "."
+        ) -}}
+    {%- endif -%}
+    {{- names[data_type] -}}
+{%- endmacro %}
