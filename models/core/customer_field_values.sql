@@ -1,0 +1,109 @@
+{% set entries = var('profile_sources') %}
+{# This union's branches are made from configuration: one per source and field. #}
+
+with
+
+{% for entry in entries %}
+{{ entry.model }} as (
+
+    select
+        {{ resolved_customer_id(entry.identified_by) }} as customer_id,
+        cast({{ entry.model }}.{{ entry.record_key }} as {{ dbt.type_string() }}) as record_key,
+        {{ entry.model }}.{{ entry.observed_at }} as observed_at,
+        {% for field in entry.fields %}
+        {{ entry.model }}.{{ field }} as field_{{ field }}{{ ',' if not loop.last }}
+        {% endfor %}
+
+    from {{ ref(entry.model) }} as {{ entry.model }}
+    {{ customer_lookups(entry.model, entry.identified_by) }}
+    {% if entry.deleted is defined %}
+    where not {{ entry.model }}.{{ entry.deleted }}
+    {% endif %}
+
+),
+
+{% endfor %}
+candidates as (
+
+    {% for entry in entries %}
+    {% set entry_loop = loop %}
+    {% for field in entry.fields %}
+    select
+        customer_id,
+        '{{ field }}' as field_name,
+        cast(field_{{ field }} as {{ dbt.type_string() }}) as field_value,
+        '{{ entry.model }}' as source_model,
+        record_key,
+        observed_at,
+        {{ entry_loop.index }} as source_priority
+
+    from {{ entry.model }}
+    where
+        customer_id is not null
+        and field_{{ field }} is not null
+
+    {{ 'union all' if not (loop.last and entry_loop.last) }}
+
+    {% endfor %}
+    {% endfor %}
+),
+
+-- The same value from the same source counts once, with its latest sighting.
+distinct_candidates as (
+
+    select
+        candidates.*,
+        row_number() over (
+            partition by candidates.customer_id, candidates.field_name, candidates.field_value, candidates.source_model
+            order by
+                case when candidates.observed_at is null then 1 else 0 end,
+                candidates.observed_at desc,
+                candidates.record_key
+        ) as sighting_index
+
+    from candidates
+
+),
+
+-- Survivorship: the most trusted source, then the latest sighting, then the smaller text.
+ranked as (
+
+    select
+        distinct_candidates.*,
+        row_number() over (
+            partition by distinct_candidates.customer_id, distinct_candidates.field_name
+            order by
+                distinct_candidates.source_priority,
+                case when distinct_candidates.observed_at is null then 1 else 0 end,
+                distinct_candidates.observed_at desc,
+                distinct_candidates.field_value,
+                distinct_candidates.record_key
+        ) as value_rank
+
+    from distinct_candidates
+    where distinct_candidates.sighting_index = 1
+
+),
+
+field_values as (
+
+    select
+        -- keys
+        cast(ranked.customer_id as {{ dbt.type_string() }}) as customer_id,
+        cast(ranked.field_name as {{ dbt.type_string() }}) as field_name,
+        cast(ranked.value_rank as {{ dbt.type_bigint() }}) as value_rank,
+
+        -- attributes
+        cast(ranked.field_value as {{ dbt.type_string() }}) as field_value,
+        cast('source_priority' as {{ dbt.type_string() }}) as rule_name,
+
+        -- evidence
+        cast(ranked.source_model as {{ dbt.type_string() }}) as source_model,
+        cast(ranked.record_key as {{ dbt.type_string() }}) as record_key,
+        cast(ranked.observed_at as {{ dbt.type_timestamp() }}) as observed_at
+
+    from ranked
+
+)
+
+select * from field_values
