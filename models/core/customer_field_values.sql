@@ -1,7 +1,12 @@
 {% set entries = var('profile_sources') %}
-{# This union's branches are made from configuration: one per source and field. #}
 
 with
+
+blocked as (
+
+    select * from {{ ref('identity_blocked') }}
+
+),
 
 {% for entry in entries %}
 {{ entry.model }} as (
@@ -48,20 +53,38 @@ candidates as (
     {% endfor %}
 ),
 
+-- A placeholder is nobody's e-mail or phone number.
+real_candidates as (
+
+    select candidates.*
+
+    from candidates
+    left join blocked
+        on
+            candidates.field_name = blocked.identifier_type
+            and candidates.field_value = blocked.identifier_value
+    where blocked.identifier_value is null
+
+),
+
 -- The same value from the same source counts once, with its latest sighting.
 distinct_candidates as (
 
     select
-        candidates.*,
+        real_candidates.*,
         row_number() over (
-            partition by candidates.customer_id, candidates.field_name, candidates.field_value, candidates.source_model
+            partition by
+                real_candidates.customer_id,
+                real_candidates.field_name,
+                real_candidates.field_value,
+                real_candidates.source_model
             order by
-                case when candidates.observed_at is null then 1 else 0 end,
-                candidates.observed_at desc,
-                candidates.record_key
+                case when real_candidates.observed_at is null then 1 else 0 end,
+                real_candidates.observed_at desc,
+                real_candidates.record_key
         ) as sighting_index
 
-    from candidates
+    from real_candidates
 
 ),
 

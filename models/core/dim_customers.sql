@@ -1,5 +1,5 @@
 {% set fields = [
-    'email', 'email_canonical', 'phone', 'first_name', 'last_name', 'birth_date',
+    'email', 'phone', 'first_name', 'last_name', 'birth_date',
     'address_street', 'postal_code', 'city', 'country_code', 'company_name', 'job_title',
     'user_id', 'loyalty_id', 'tier',
 ] %}
@@ -158,7 +158,7 @@ customers as (
 
         -- contact
         golden_fields.email,
-        golden_fields.email_canonical,
+        cast({{ canonical_email('golden_fields.email') }} as {{ dbt.type_string() }}) as email_canonical,
         golden_fields.phone,
 
         -- person
@@ -209,7 +209,7 @@ customers as (
         clusters.identifier_count,
         cast(coalesce(order_figures.order_count, 0) as {{ dbt.type_bigint() }}) as order_count,
         cast(coalesce(order_figures.item_count, 0) as {{ dbt.type_bigint() }}) as item_count,
-        cast(coalesce(order_figures.revenue_eur, 0) as {{ dbt.type_numeric() }}) as revenue_eur,
+        cast(coalesce(order_figures.revenue_eur, 0) as decimal(18, 2)) as revenue_eur,
         cast(coalesce(cart_figures.abandoned_cart_count, 0) as {{ dbt.type_bigint() }}) as abandoned_cart_count,
         cast(coalesce(event_figures.view_count, 0) as {{ dbt.type_bigint() }}) as view_count,
         cast(coalesce(event_figures.ticket_count, 0) as {{ dbt.type_bigint() }}) as ticket_count,

@@ -123,7 +123,7 @@ carts as (
         ) as is_abandoned,
 
         -- measures
-        cast(coalesce(checkout_carts_summed.value_amount, tracked_carts_summed.value_amount) as {{ dbt.type_numeric() }}) as value_amount,
+        cast(coalesce(checkout_carts_summed.value_amount, tracked_carts_summed.value_amount) as decimal(18, 2)) as value_amount,
 
         -- timestamps
         cast(

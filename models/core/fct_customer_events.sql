@@ -22,7 +22,7 @@ customer_events as (
         cast(events.related_id as {{ dbt.type_string() }}) as related_id,
 
         -- measures
-        cast(events.amount as {{ dbt.type_numeric() }}) as amount,
+        cast(events.amount as decimal(18, 2)) as amount,
         cast(events.currency as {{ dbt.type_string() }}) as currency,
 
         -- timestamps

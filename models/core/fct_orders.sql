@@ -37,14 +37,14 @@ orders_in_eur as (
 
         -- measures
         cast(orders.item_count as {{ dbt.type_bigint() }}) as item_count,
-        cast(orders.total_amount as {{ dbt.type_numeric() }}) as total_amount,
-        cast(orders.refunded_amount as {{ dbt.type_numeric() }}) as refunded_amount,
-        cast(orders.total_amount * exchange_rates.eur_per_unit as {{ dbt.type_numeric() }}) as total_eur,
+        cast(orders.total_amount as decimal(18, 2)) as total_amount,
+        cast(orders.refunded_amount as decimal(18, 2)) as refunded_amount,
+        cast(orders.total_amount * exchange_rates.eur_per_unit as decimal(18, 2)) as total_eur,
         cast(
             case
                 when orders.is_cancelled then 0
                 else (orders.total_amount - orders.refunded_amount) * exchange_rates.eur_per_unit
-            end as {{ dbt.type_numeric() }}
+            end as decimal(18, 2)
         ) as revenue_eur,
 
         -- timestamps

@@ -82,7 +82,7 @@ page_views as (
         'web' as channel,
         coalesce(pages.page_path, pages.page_name) as subject,
         pages.message_id as related_id,
-        cast(null as {{ dbt.type_numeric() }}) as amount,
+        cast(null as decimal(18, 2)) as amount,
         cast(null as {{ dbt.type_string() }}) as currency,
         pages.occurred_at
 
@@ -101,7 +101,7 @@ screen_views as (
         'app' as channel,
         screens.screen_name as subject,
         screens.message_id as related_id,
-        cast(null as {{ dbt.type_numeric() }}) as amount,
+        cast(null as decimal(18, 2)) as amount,
         cast(null as {{ dbt.type_string() }}) as currency,
         screens.occurred_at
 
@@ -166,7 +166,7 @@ ticket_events as (
         'support' as channel,
         tickets.subject,
         tickets.ticket_id as related_id,
-        cast(null as {{ dbt.type_numeric() }}) as amount,
+        cast(null as decimal(18, 2)) as amount,
         cast(null as {{ dbt.type_string() }}) as currency,
         tickets.created_at as occurred_at
 
@@ -186,7 +186,7 @@ campaign_events as (
         'email' as channel,
         coalesce(email_events.campaign_name, email_events.subject) as subject,
         email_events.campaign_id as related_id,
-        cast(null as {{ dbt.type_numeric() }}) as amount,
+        cast(null as decimal(18, 2)) as amount,
         cast(null as {{ dbt.type_string() }}) as currency,
         email_events.occurred_at
 
@@ -206,7 +206,7 @@ consent_changes as (
         consent_events.consent_source as channel,
         consent_events.purpose as subject,
         consent_events.consent_event_key as related_id,
-        cast(null as {{ dbt.type_numeric() }}) as amount,
+        cast(null as decimal(18, 2)) as amount,
         cast(null as {{ dbt.type_string() }}) as currency,
         consent_events.recorded_at as occurred_at
 
@@ -224,7 +224,7 @@ joined_loyalty as (
         'store' as channel,
         members.tier as subject,
         members.loyalty_id as related_id,
-        cast(null as {{ dbt.type_numeric() }}) as amount,
+        cast(null as decimal(18, 2)) as amount,
         cast(null as {{ dbt.type_string() }}) as currency,
         members.joined_at as occurred_at
 
