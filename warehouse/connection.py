@@ -1,13 +1,13 @@
 """The one connection to the warehouse: execute, stream, describe, insert in bulk.
 
-Statements are sqlglot expressions (or text that a person wrote); the dialect is the target's.
-Driver errors become `WarehouseError`s without a value of any row. Holds no SQL of its own beyond
-the catalog.
+Statements are sqlglot expressions (or text that a person wrote); the dialect is the
+target's. Driver errors become `WarehouseError`s without a value of any row. Holds no
+SQL of its own beyond the catalog.
 """
 
+import contextlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -46,7 +46,7 @@ _NAME_ERRORS = (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserEx
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column as the engine describes it: type in the engine's own upper-case words."""
+    """One column as the engine describes it, its type in the engine's own words."""
 
     name: str
     data_type: str
@@ -76,7 +76,8 @@ class Warehouse:
         """Run one statement.
 
         Returns:
-            Rows that an insert, update, delete or create-table-as touched; 0 for any other.
+            Rows that an insert, update, delete or create-table-as touched; 0 for any
+            other.
         """
         self._run(statement)
         description = self._connection.description or []
@@ -88,8 +89,8 @@ class Warehouse:
     def rows(self, query: Statement, *, batch_rows: int = 5_000) -> Iterator[Row]:
         """Stream a query in the order it gives.
 
-        One stream at a time: the next statement on this warehouse ends it, and reading on then
-        raises instead of mixing two results.
+        One stream at a time: the next statement on this warehouse ends it, and reading
+        on then raises instead of mixing two results.
 
         Args:
             query: A select.
@@ -100,8 +101,8 @@ class Warehouse:
         while True:
             if mine != self._statement_count:
                 raise WarehouseError(
-                    "A stream of rows was read after another statement had run on the same "
-                    "warehouse. Read it to its end first, or use query()."
+                    "A stream of rows was read after another statement had run on the "
+                    "same warehouse. Read it to its end first, or use query()."
                 )
             batch = self._fetch_many(batch_rows)
             if not batch:
@@ -113,7 +114,7 @@ class Warehouse:
         return list(self.rows(query))
 
     def columns(self, schema: str, table: str) -> tuple[Column, ...]:
-        """Columns of a table or view in their order; empty when there is no such relation."""
+        """Columns of a table or view in their order; empty when there is none such."""
         found = self.query(
             exp.select("column_name", "data_type")
             .from_("information_schema.columns")
@@ -125,7 +126,7 @@ class Warehouse:
         return tuple(Column(str(name), str(data_type)) for name, data_type in found)
 
     def tables(self) -> frozenset[tuple[str, str]]:
-        """(schema, name) of every table and view of this database, temporary ones excluded."""
+        """(schema, name) of every table and view but temporary ones."""
         found = self.query(
             exp.select("table_schema", "table_name")
             .from_("information_schema.tables")
@@ -133,7 +134,7 @@ class Warehouse:
         )
         return frozenset((str(schema), str(name)) for schema, name in found)
 
-    @contextmanager
+    @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All statements inside, or none of them. Does not nest."""
         if self._in_transaction:
@@ -164,8 +165,9 @@ class Warehouse:
         Args:
             schema: Of the table; empty for a temporary table.
             table: Its name.
-            columns: Equal-length columns by the table's column names, in any order. Columns of
-                the table that are not given become null; values are cast to the table's types.
+            columns: Equal-length columns by the table's column names, in any order.
+                Columns of the table that are not given become null; values are cast to
+                the table's types.
 
         Returns:
             Rows inserted.
@@ -213,22 +215,20 @@ class Warehouse:
 
     def _roll_back(self) -> None:
         self._statement_count += 1
-        try:
+        with contextlib.suppress(duckdb.Error):
+            # The engine already rolled back (it does so when the disk is full); the
+            # error that brought us here is the one to tell.
             self._connection.execute("rollback")
-        except duckdb.Error:
-            # The engine already rolled back (it does so when the disk is full); the error that
-            # brought us here is the one to tell.
-            pass
 
 
-@contextmanager
+@contextlib.contextmanager
 def open_warehouse(target: Target, *, read_only: bool = False) -> Iterator[Warehouse]:
     """Open the target's database and close it afterwards.
 
     Args:
         target: From `load_target`.
-        read_only: Open an existing file without the right to change it. Several readers may
-            share a file; a writer shares it with nobody.
+        read_only: Open an existing file without the right to change it. Several readers
+            may share a file; a writer shares it with nobody.
 
     Raises:
         WarehouseMissingError: `read_only`, and there is no file.
@@ -261,8 +261,8 @@ def open_warehouse(target: Target, *, read_only: bool = False) -> Iterator[Wareh
 def _connect(target: Target, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     if read_only and not target.path.exists():
         raise WarehouseMissingError(
-            f"The warehouse {target.path} does not exist. Build it with `kenning demo` or "
-            "`kenning build`, or set KENNING_DUCKDB_PATH to the file you mean."
+            f"The warehouse {target.path} does not exist. Build it with `kenning demo` "
+            "or `kenning build`, or set KENNING_DUCKDB_PATH to the file you mean."
         )
     try:
         if not read_only:
@@ -284,15 +284,15 @@ def translated(error: duckdb.Error, path: Path) -> WarehouseError:
     text = str(error)
     if "Could not set lock" in text or "different configuration" in text:
         return WarehouseLockedError(
-            f"The warehouse {path} is open in another process{_holder(text)}. Nothing "
-            "was changed. Close that program (a BI tool should open "
-            "data/published/kenning.duckdb instead) or wait for its run to end, then try "
-            "again."
+            f"The warehouse {path} is open elsewhere{_holder(text)}. Nothing was "
+            "changed. Close that program (a BI tool should open "
+            "data/published/kenning.duckdb instead) or wait for its run to end, then "
+            "try again."
         )
     if "No space left" in text or _is_disk_full(path):
         return WarehouseFullError(
-            f"No room left on the disk of {path}. The statement was rolled back and the "
-            "tables are as they were. Free some space, then run again."
+            f"No room left on the disk of {path}. The statement was rolled back and "
+            "the tables are as they were. Free some space, then run again."
         )
     if (
         "not a valid DuckDB database file" in text
@@ -305,12 +305,13 @@ def translated(error: duckdb.Error, path: Path) -> WarehouseError:
             "again."
         )
     if isinstance(error, _NAME_ERRORS):
-        # These name tables and columns, not rows; the query text that follows is left out.
+        # These name tables and columns, not rows; the query text that follows is left
+        # out.
         reason = " ".join(text.split("\n\n", maxsplit=1)[0].split())
     else:
         reason = safe_reason(text)
     return WarehouseError(
-        f"The warehouse {path} refused a statement: {reason}. Values are left out of "
+        f"The warehouse {path} refused a statement: {reason.rstrip('.?!')}. Values are left out of "
         "this message; run the statement in a database client to see them."
     )
 
@@ -318,7 +319,7 @@ def translated(error: duckdb.Error, path: Path) -> WarehouseError:
 def _holder(text: str) -> str:
     _, found, rest = text.partition("(PID ")
     process_id, closed, _ = rest.partition(")")
-    return f" (process {process_id})" if found and closed else ""
+    return f" (process {process_id})" if found and closed else " in this process"
 
 
 def _is_disk_full(path: Path) -> bool:

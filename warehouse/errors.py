@@ -1,7 +1,7 @@
 """The errors of every room, by reaction, and the ones that the warehouse raises.
 
-A message says what happened, where, and what to do next. It never holds a value of a row: engine
-messages that may quote one go through `safe_reason` first.
+A message says what happened, where, and what to do next. It never holds a value of a
+row: engine messages that may quote one go through `safe_reason` first.
 """
 
 import re
@@ -15,7 +15,8 @@ _QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|\d+")
 class KenningError(Exception):
     """Root of every error that Kenning raises on purpose.
 
-    `exit_code` is what the command line returns: 1 for data or delivery, 2 for configuration.
+    `exit_code` is what the command line returns: 1 for data or delivery, 2 for
+    configuration.
     """
 
     exit_code: int = EXIT_DATA_PROBLEM
@@ -58,8 +59,8 @@ class WarehouseFullError(WarehouseError):
 def safe_reason(message: str) -> str:
     """The first paragraph of an engine's message with quoted text and numbers masked.
 
-    Engines quote the value that failed ("Could not convert string 'ada@x.no'"). The kind of failure
-    is worth keeping, the value is not ours to print.
+    Engines quote the value that failed ("Could not convert string 'ada@x.no'"). The
+    kind of failure is worth keeping, the value is not ours to print.
     """
     first_paragraph = message.strip().split("\n\n", maxsplit=1)[0]
     return _QUOTED.sub("…", " ".join(first_paragraph.split()))

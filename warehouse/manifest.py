@@ -1,7 +1,8 @@
-"""What dbt knows: models, sources and exposures of target/manifest.json, as typed values.
+"""What dbt knows: the models, sources and exposures of target/manifest.json.
 
-Parsed once here, at the border; past it nobody handles a raw dictionary of the manifest, except the
-`meta.sync` of an exposure, which `reverse_etl.spec` owns. Opens no database.
+Parsed once here, at the border; past it nobody handles a raw dictionary of the
+manifest, except the `meta.sync` of an exposure, which `reverse_etl.spec` owns. Opens no
+database.
 """
 
 import json
@@ -16,14 +17,14 @@ from sqlglot import exp
 
 from warehouse.errors import ManifestError
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 _PARSE_AGAIN = "Run `dbt parse` and try again."
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table or view of the target, by schema and name. The open target is the database."""
+    """A table or view by schema and name; the open target is the database."""
 
     schema: str
     name: str
@@ -40,8 +41,8 @@ class Relation:
 class ColumnInfo:
     """One documented column.
 
-    `pii` is the column's `config.meta.pii`: email, phone, name, address, device, ip, none. None
-    means that the YAML does not say.
+    `pii` is the column's `config.meta.pii`: email, phone, name, address, device, ip,
+    none. None means that the YAML does not say.
     """
 
     name: str
@@ -52,7 +53,7 @@ class ColumnInfo:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model. `layer` is its first folder under models/; columns are in the YAML's order."""
+    """One model; `layer` is its first folder under models/."""
 
     unique_id: str
     name: str
@@ -70,10 +71,11 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One raw table. `is_on` is false when vars.sources leaves its source out or vars.not_landed
-    names the table: it then reads as empty and need not exist.
+    """One raw table.
 
-    `columns` are those that the loader lands; `absent_columns` those that vars.not_landed names.
+    `is_on` is false when vars.sources leaves its source out or vars.not_landed names
+    the table: it then reads as empty and need not exist. `columns` are those that the
+    loader lands, `absent_columns` those that vars.not_landed names.
     """
 
     unique_id: str
@@ -89,7 +91,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """One exposure. `sync` is its raw `config.meta.sync`, None when it is not a sync."""
+    """One exposure; `sync` is its raw `config.meta.sync`, None when it is no sync."""
 
     unique_id: str
     name: str
@@ -153,12 +155,13 @@ def load_manifest(
 
     Args:
         path: Normally target/manifest.json.
-        variables: The variables that dbt ran with, normally `project_variables(...)` with any
-            `--vars` laid over it. Only `sources` and `not_landed` are read; without `sources`
-            every source counts as on.
+        variables: The variables that dbt ran with, normally `project_variables(...)`
+            with any `--vars` laid over it. Only `sources` and `not_landed` are read;
+            without `sources` every source counts as on.
 
     Raises:
-        ManifestError: There is no file, it is not JSON, or it lacks what every manifest has.
+        ManifestError: There is no file, it is not JSON, or it lacks what every manifest
+            has.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -166,7 +169,8 @@ def load_manifest(
         raise ManifestError(f"{path} does not exist. {_PARSE_AGAIN}") from None
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise ManifestError(
-            f"{path} is not JSON; perhaps dbt was stopped while it wrote. {_PARSE_AGAIN}"
+            f"{path} is not JSON; perhaps dbt was stopped while it wrote. "
+            f"{_PARSE_AGAIN}"
         ) from None
     try:
         return _parse(content, variables)
@@ -255,8 +259,8 @@ def _exposure(node: dict[str, Json]) -> Exposure:
     sync = _object(_object(node["config"]).get("meta") or {}).get("sync")
     if sync is not None and not isinstance(sync, dict):
         raise ManifestError(
-            f"Exposure '{node['name']}' in {node['original_file_path']} has a config.meta.sync "
-            "that is not a map. docs/syncs.md shows the form."
+            f"Exposure '{node['name']}' in {node['original_file_path']} has a "
+            "config.meta.sync that is not a map. Write it as names and values."
         )
     return Exposure(
         unique_id=str(node["unique_id"]),

@@ -1,8 +1,8 @@
 """A copy of the public tables that BI tools may keep open.
 
-DuckDB admits one writer, so a dashboard on the warehouse file would stop the next build.
-The copy is written beside its final name and then moved over it: a reader has the old
-file or the new one, never half of one.
+DuckDB admits one writer, so a dashboard on the warehouse file would stop the next
+build. The copy is written beside its final name and then moved over it: a reader has
+the old file or the new one, never half of one.
 """
 
 import os
@@ -37,8 +37,8 @@ def publish(
         Tables written.
 
     Raises:
-        WarehouseError: The warehouse cannot be read, nothing is there to publish, or the
-            file cannot be written. A file published earlier is then as it was.
+        WarehouseError: The warehouse cannot be read, nothing is there to publish, or
+            the file cannot be written. A file published earlier is then as it was.
     """
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
@@ -47,11 +47,11 @@ def publish(
         count = _copy(target, unfinished, schemas)
         with unfinished.open("rb") as written:
             os.fsync(written.fileno())
-        os.replace(unfinished, path)
+        unfinished.replace(path)
     except OSError as error:
         raise WarehouseError(
-            f"{path} could not be written ({error.strerror}). The file published before "
-            "is as it was. Check the folder's rights and the disk's space."
+            f"{path} could not be written ({error.strerror}). The file published "
+            "before is as it was. Check the folder's rights and the disk's space."
         ) from None
     finally:
         unfinished.unlink(missing_ok=True)
@@ -62,8 +62,8 @@ def publish(
 def _copy(target: Target, unfinished: Path, schemas: Sequence[str]) -> int:
     if not target.path.exists():
         raise WarehouseMissingError(
-            f"The warehouse {target.path} does not exist, so there is nothing to publish. "
-            "Build it first with `kenning demo` or `kenning build`."
+            f"The warehouse {target.path} does not exist, so there is nothing to "
+            "publish. Build it first with `kenning demo` or `kenning build`."
         )
     with duckdb.connect() as connection:
 
@@ -73,7 +73,8 @@ def _copy(target: Target, unfinished: Path, schemas: Sequence[str]) -> int:
             except duckdb.Error as error:
                 raise translated(error, at) from None
 
-        # Attached under its own name, because views name the database they were made in.
+        # Attached under its own name, because views name the database they were made
+        # in.
         run(
             exp.Attach(
                 this=exp.Literal.string(str(target.path)),
@@ -102,8 +103,8 @@ def _copy(target: Target, unfinished: Path, schemas: Sequence[str]) -> int:
         )
         if not relations:
             raise WarehouseError(
-                f"{target.path} has no table in {', '.join(schemas)}, so there is nothing "
-                "to publish. Build the models first with `kenning build`."
+                f"{target.path} has no table in {', '.join(schemas)}, so there is "
+                "nothing to publish. Build the models first with `kenning build`."
             )
         for schema in sorted({schema for _, schema, _ in relations}):
             run(

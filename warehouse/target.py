@@ -1,8 +1,8 @@
 """Which warehouse: the one target of profiles.yml that this run means.
 
-Reads the same file as dbt, so that dbt, Dagster and the syncs cannot disagree. Renders only
-`{{ env_var('NAME') }}` and `{{ env_var('NAME', 'default') }}`: any other Jinja is refused rather
-than guessed. Opens nothing.
+Reads the same file as dbt, so that dbt, Dagster and the syncs cannot disagree. Renders
+only `{{ env_var('NAME') }}` and `{{ env_var('NAME', 'default') }}`: any other Jinja is
+refused rather than guessed. Opens nothing.
 """
 
 import difflib
@@ -18,7 +18,7 @@ from warehouse.errors import TargetError
 TARGET_VARIABLE = "KENNING_TARGET"
 SUPPORTED_ENGINES = ("duckdb",)
 STORAGE_VERSION = "v1.5.0"
-"""Format of a new DuckDB file: the oldest that 2.0 writes and that BI drivers on 1.5 open."""
+"""Format of a new DuckDB file, so that BI drivers on DuckDB 1.5 can open it."""
 
 _ENV_VAR = re.compile(
     r"""\{\{\s*env_var\(\s*
@@ -33,8 +33,8 @@ _ENV_VAR = re.compile(
 class Target:
     """One output of profiles.yml, rendered.
 
-    `path` is absolute. `config` goes to the driver when the file is opened, `settings` are set on
-    the connection afterwards; both as in dbt-duckdb.
+    `path` is absolute. `config` goes to the driver when the file is opened, `settings`
+    are set on the connection afterwards; both as in dbt-duckdb.
     """
 
     name: str
@@ -50,15 +50,15 @@ def load_target(
     """Read the target that dbt would use.
 
     Args:
-        project_dir: Folder with dbt_project.yml and profiles.yml. A relative database path is
-            taken from here.
-        name: Target to open. Without it: the environment's KENNING_TARGET, else the profile's
-            own default.
+        project_dir: Folder with dbt_project.yml and profiles.yml. A relative database
+            path is taken from here.
+        name: Target to open. Without it: the environment's KENNING_TARGET, else the
+            profile's own default.
         environ: What `env_var` reads, normally `os.environ`.
 
     Raises:
-        TargetError: A file is missing or malformed, an environment variable has no value and no
-            default, the target is unknown, or its engine is not supported.
+        TargetError: A file is missing or malformed, an environment variable has no
+            value and no default, the target is unknown, or its engine is not supported.
     """
     profiles_path = project_dir / "profiles.yml"
     profile_name = _text(
@@ -70,7 +70,8 @@ def load_target(
     if not isinstance(profile, dict):
         raise TargetError(
             f"Profile '{profile_name}' is not in {profiles_path}. It has: "
-            f"{_listed(profiles)}. Rename one of them or set profile in dbt_project.yml."
+            f"{_listed(profiles)}. Rename one of them, or set profile in "
+            "dbt_project.yml."
         )
     outputs = profile.get("outputs")
     if not isinstance(outputs, dict) or not outputs:
@@ -139,8 +140,8 @@ def _render(text: str, environ: Mapping[str, str], profiles_path: Path) -> str:
         value = environ.get(match["name"], match["default"])
         if value is None:
             raise TargetError(
-                f"{profiles_path} needs the environment variable {match['name']}, which is not "
-                "set. Set it, or give env_var a default."
+                f"{profiles_path} needs the environment variable "
+                f"{match['name']}, which is not set. Set it, or give env_var a default."
             )
         return value
 
