@@ -38,7 +38,7 @@
         {%- do scratch.hooks.append(hooks) -%}
         {%- set scratch.round = scratch.round + 1 -%}
         {%- set contracted = _components_scratch('edges', scratch.round, _contracted_edges(scratch.edges, hooks)) -%}
-        {%- do adapter.drop_relation(scratch.edges) -%}
+        {%- do run_query('drop table ' ~ scratch.edges) -%}
         {%- set scratch.edges = contracted -%}
     {%- endfor -%}
 
@@ -46,8 +46,8 @@
     {% call statement('main') -%}
         {{ create_table_as(False, finished_relation, _component_rows(labels)) }}
     {%- endcall %}
-    {%- do adapter.drop_relation(labels) -%}
-    {%- do adapter.drop_relation(scratch.edges) -%}
+    {%- do run_query('drop table ' ~ labels) -%}
+    {%- do run_query('drop table ' ~ scratch.edges) -%}
 
     {% if existing_relation is not none %}
         {{ adapter.rename_relation(existing_relation, backup_relation) }}
@@ -90,7 +90,7 @@
     {%- for _ in range(100) -%}
         {%- set pointers.step = pointers.step + 1 -%}
         {%- set doubled = _components_scratch('hooks_' ~ pointers.step, round, _doubled_pointers(pointers.relation)) -%}
-        {%- do adapter.drop_relation(pointers.relation) -%}
+        {%- do run_query('drop table ' ~ pointers.relation) -%}
         {%- set pointers.relation = doubled -%}
         {%- if _components_count(doubled, 'has_moved') == 0 -%}{%- break -%}{%- endif -%}
     {%- endfor -%}
@@ -128,8 +128,8 @@
     {%- set composed.labels = _components_scratch('labels', hooks | length, 'select cast(null as ' ~ dbt.type_bigint() ~ ') as node_id, cast(null as ' ~ dbt.type_bigint() ~ ') as parent_id where false') -%}
     {%- for hook in hooks | reverse -%}
         {%- set labels = _components_scratch('labels', loop.revindex0, _composed_labels(hook, composed.labels)) -%}
-        {%- do adapter.drop_relation(composed.labels) -%}
-        {%- do adapter.drop_relation(hook) -%}
+        {%- do run_query('drop table ' ~ composed.labels) -%}
+        {%- do run_query('drop table ' ~ hook) -%}
         {%- set composed.labels = labels -%}
     {%- endfor -%}
     {{ return(composed.labels) }}
