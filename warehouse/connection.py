@@ -41,7 +41,7 @@ ColumnData: TypeAlias = (
 )
 
 _INSERT_VIEW = "_kenning_insert"
-_NAME_ERRORS = (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserException)
+_NAME_ERRORS = (duckdb.CatalogException, duckdb.BinderException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,8 +311,8 @@ def translated(error: duckdb.Error, path: Path) -> WarehouseError:
     else:
         reason = safe_reason(text)
     return WarehouseError(
-        f"The warehouse {path} refused a statement: {reason.rstrip('.?!')}. Values are left out of "
-        "this message; run the statement in a database client to see them."
+        f"The warehouse {path} refused a statement: {reason.rstrip('.?!')}. Values are "
+        "left out of this message; run the statement in a database client to see them."
     )
 
 

@@ -1,0 +1,93 @@
+"""The copy for BI tools: what is in it, and that it is never half written."""
+
+from pathlib import Path
+
+import pytest
+
+from warehouse.connection import open_warehouse
+from warehouse.errors import WarehouseError, WarehouseMissingError
+from warehouse.publish import publish
+from warehouse.target import STORAGE_VERSION, Target
+
+
+def duckdb_target(path: Path) -> Target:
+    return Target(
+        name="test",
+        engine="duckdb",
+        path=path,
+        config={"storage_compatibility_version": STORAGE_VERSION},
+    )
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Target:
+    target = duckdb_target(tmp_path / "kenning.duckdb")
+    with open_warehouse(target) as warehouse:
+        warehouse.execute("create schema core")
+        warehouse.execute("create schema staging")
+        warehouse.execute("create table core.dim_customers as select 'ada' as name")
+        warehouse.execute("create table staging.raw as select 'secret' as name")
+        warehouse.execute(
+            "create view core.names as select name from kenning.core.dim_customers"
+        )
+    return target
+
+
+def test_publish_copies_tables_and_views_of_the_public_schemas_only(target, tmp_path):
+    published = tmp_path / "published" / "kenning.duckdb"
+
+    count = publish(target, published)
+
+    assert count == 2
+    with open_warehouse(duckdb_target(published), read_only=True) as warehouse:
+        assert warehouse.tables() == {("core", "dim_customers"), ("core", "names")}
+        assert warehouse.query("select name from core.names") == [("ada",)]
+
+
+def test_publish_again_replaces_the_copy_and_leaves_nothing_beside_it(target, tmp_path):
+    published = tmp_path / "published" / "kenning.duckdb"
+    publish(target, published)
+    with open_warehouse(target) as warehouse:
+        warehouse.execute("update core.dim_customers set name = 'grace'")
+
+    publish(target, published)
+
+    assert [entry.name for entry in published.parent.iterdir()] == ["kenning.duckdb"]
+    with open_warehouse(duckdb_target(published), read_only=True) as warehouse:
+        assert warehouse.query("select name from core.names") == [("grace",)]
+
+
+def test_publish_while_a_reader_has_the_copy_open_leaves_the_reader_in_peace(
+    target, tmp_path
+):
+    published = tmp_path / "kenning_copy.duckdb"
+    publish(target, published)
+
+    with open_warehouse(duckdb_target(published), read_only=True) as reader:
+        publish(target, published)
+
+        assert reader.query("select name from core.dim_customers") == [("ada",)]
+
+
+def test_publish_that_fails_leaves_the_copy_as_it_was(target, tmp_path):
+    published = tmp_path / "published" / "kenning.duckdb"
+    publish(target, published)
+    with open_warehouse(target) as warehouse:
+        warehouse.execute("drop table core.dim_customers")
+
+    with pytest.raises(WarehouseError):
+        publish(target, published)
+
+    assert [entry.name for entry in published.parent.iterdir()] == ["kenning.duckdb"]
+    with open_warehouse(duckdb_target(published), read_only=True) as warehouse:
+        assert warehouse.query("select name from core.dim_customers") == [("ada",)]
+
+
+def test_publish_with_nothing_to_publish_says_what_to_build(target, tmp_path):
+    with pytest.raises(WarehouseError, match="no table in identity"):
+        publish(target, tmp_path / "copy.duckdb", schemas=["identity"])
+
+
+def test_publish_without_a_warehouse_says_what_to_build(tmp_path):
+    with pytest.raises(WarehouseMissingError, match="Build it first"):
+        publish(duckdb_target(tmp_path / "none.duckdb"), tmp_path / "copy.duckdb")
