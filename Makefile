@@ -1,0 +1,100 @@
+# Everything a person needs, from a machine with nothing but Python and make.
+# `make help` lists the targets. PYTHON=… chooses the interpreter that .venv is made with.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+PEOPLE ?= 5000
+SEED ?= 1
+PORT ?= 3000
+DOCS_PORT ?= 8080
+
+BIN := .venv/bin
+# Touched when the environment agrees with the lock file and the package's own metadata.
+INSTALLED := .venv/.installed
+
+# Customer data tools do not phone home.
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export DAGSTER_DISABLE_TELEMETRY := true
+export GX_ANALYTICS_ENABLED := false
+export PYTHONUNBUFFERED := 1
+export DBT_PROFILES_DIR := $(CURDIR)
+export DAGSTER_HOME := $(CURDIR)/data/dagster
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(INSTALLED) ## Build the demo company, run the whole job, print a report (PEOPLE=5000 SEED=1)
+	@$(BIN)/kenning demo --people $(PEOPLE) --seed $(SEED)
+
+.PHONY: test
+test: $(INSTALLED) ## Run every test (ARGS="-k audiences" narrows)
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(INSTALLED) ## Check format, types, SQL, YAML, imports and compiled audiences
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
+	$(BIN)/yamllint --strict .
+	$(BIN)/lint-imports
+	$(BIN)/python -m audiences check
+
+.PHONY: format
+format: $(INSTALLED) ## Put Python and SQL into the house style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/sqlfluff fix --disable-progress-bar models tests/dbt
+
+.PHONY: ui
+ui: $(INSTALLED) ## Show assets, checks and runs in Dagster (PORT=3000)
+	@mkdir -p "$$DAGSTER_HOME"
+	@echo "Dagster: http://127.0.0.1:$(PORT)  (stop with Ctrl-C)"
+	@$(BIN)/dagster dev --module-name orchestration.definitions --host 127.0.0.1 --port $(PORT)
+
+.PHONY: docs
+docs: $(INSTALLED) ## Serve the models' documentation and lineage (DOCS_PORT=8080)
+	$(BIN)/dbt docs generate
+	@echo "dbt docs: http://127.0.0.1:$(DOCS_PORT)  (stop with Ctrl-C)"
+	@$(BIN)/dbt docs serve --host 127.0.0.1 --port $(DOCS_PORT) --no-browser
+
+.PHONY: bench
+bench: $(INSTALLED) ## Measure speed and memory, as JSON
+	@$(BIN)/python -m tests.benchmarks
+
+.PHONY: lock
+lock: $(INSTALLED) ## Pin every dependency of pyproject.toml anew in requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade \
+		--no-header --no-annotate --no-emit-index-url --quiet \
+		| grep -v '^dbt-core-experimental-parser' > requirements.lock.part
+	mv requirements.lock.part requirements.lock
+
+.PHONY: clean
+clean: ## Remove .venv, build products and caches; data/ stays
+	rm -rf .venv target logs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: reset
+reset: clean ## clean, and remove data/ too: the warehouse, the ledger, the files sent
+	rm -rf data
+
+# Installs are pip's job until uv is there: uv is pinned in the same lock file, and takes seconds
+# where pip takes a minute. Where uv cannot reach what pip can (pip.conf names a mirror), pip does it.
+$(INSTALLED): requirements.lock pyproject.toml
+	@command -v "$(PYTHON)" > /dev/null || { echo "Kenning needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' was not found. Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "Kenning needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is $$("$(PYTHON)" --version 2>&1). Name another: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2> /dev/null || { echo "'$(PYTHON)' cannot make virtual environments. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@echo "Installing into .venv (once)"
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.lock)"
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet requirements.lock \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --editable . \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@

@@ -1,0 +1,68 @@
+"""What dbt gives to Jinja beyond ref and source, for sqlfluff, which renders without dbt.
+
+Variables are the real ones of dbt_project.yml, so that a model that loops over them is
+linted as it will run. A dispatched macro and dbt's own macros render as a call of a
+function of that name, which is an expression wherever they stand for one. Every name that
+does not begin with an underscore is seen by the models.
+"""
+
+import re as _re
+from collections.abc import Callable as _Callable
+from datetime import datetime as _datetime
+from pathlib import Path as _Path
+
+import yaml as _yaml
+
+_PROJECT = _yaml.safe_load(_Path("dbt_project.yml").read_text(encoding="utf-8"))
+
+execute = False
+run_started_at = _datetime(2026, 6, 30)  # noqa: DTZ001 - any instant does
+
+
+def var(name: str) -> object:
+    """The variable's default; one that dbt_project.yml lacks stops the lint."""
+    return _PROJECT["vars"][name]
+
+
+def env_var(_name: str, default: str = "") -> str:
+    """The default: a lint does not depend on who runs it."""
+    return default
+
+
+def _call(name: str, *arguments: object) -> str:
+    return f"{name}({', '.join(str(argument) for argument in arguments)})"
+
+
+class _Dbt:
+    """dbt's own cross-database macros."""
+
+    def __getattr__(self, name: str) -> _Callable[..., str]:
+        types = {"type_bigint": "bigint", "type_boolean": "boolean", "type_int": "int"}
+        types |= {"type_float": "double", "type_string": "text"}
+        types |= {"type_timestamp": "timestamp", "type_numeric": "decimal(28, 6)"}
+        if name in types:
+            return lambda: types[name]
+        return lambda *arguments: _call(name, *arguments)
+
+
+class _Adapter:
+    """The engine's adapter."""
+
+    def dispatch(self, name: str, _project: str) -> _Callable[..., str]:
+        return lambda *arguments, **named: _call(name, *arguments, *named.values())
+
+    def quote(self, name: str) -> str:
+        return f'"{name}"'
+
+
+class _Regex:
+    match = staticmethod(_re.match)
+
+
+class _Modules:
+    re = _Regex()
+
+
+dbt = _Dbt()
+adapter = _Adapter()
+modules = _Modules()
