@@ -12,7 +12,7 @@
    Exact for every graph and independent of row order: a round is a function of the edge set. Two
    rounds leave at most half of the nodes that still have an edge, so rounds grow with log(nodes);
    real identity graphs take three to five. Sources: Shiloach and Vishkin, An O(log n) parallel
-   connectivity algorithm, 1982; docs/decisions/0005-connected-components-in-sql.md.
+   connectivity algorithm, 1982; docs/decisions/0003-connected-components-in-sql.md.
 
    The finished table replaces the old one by a rename; a failure before that leaves the old one. #}
 {% materialization connected_components, default %}
