@@ -45,6 +45,8 @@ _AS_OF = "{{ as_of() }}"
 # Text that means the same between quotes to every engine and to Jinja. Anything else goes
 # through the text_literal macro: a backslash ends a string on Spark, a brace begins Jinja.
 _PLAIN_TEXT = re.compile(r"[\w .,:;@+/&()!?*=-]*\Z")
+# No two conditions fit into this width, so each stands on its own line.
+_WIDTH = 24
 _PLACEHOLDER = re.compile(r":p(\d+)\b")
 
 _COMPARISONS: dict[Comparator, type[exp.Binary]] = {
@@ -156,7 +158,12 @@ def condition_sql(condition: Condition) -> str:
     """
     values: list[str] = []
     tree = _tree(condition, values)
-    layout = tree.sql(pretty=True, pad=4, indent=4, normalize_functions="lower").lower()
+    layout = tree.sql(
+        pretty=True,
+        pad=len(_INDENT),
+        indent=len(_INDENT),
+        max_text_width=_WIDTH,
+    ).lower()
     return _PLACEHOLDER.sub(lambda match: values[int(match[1])], layout)
 
 

@@ -60,7 +60,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A column against one operand. `not_equals` holds for an unknown value too."""
+    """A column against one operand. To `not_equals`, unknown is a value of its own."""
 
     column: str
     comparator: Comparator

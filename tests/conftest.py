@@ -1,0 +1,28 @@
+"""What every test shares: where the project is, and a guard around the user's own files."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    """The folder that holds dbt_project.yml."""
+    return Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_test_opens_the_users_warehouse(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("warehouse")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KENNING_DUCKDB_PATH", str(folder / "kenning.duckdb"))
+        patch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+        patch.setenv("DAGSTER_DISABLE_TELEMETRY", "true")
+        patch.setenv("GX_ANALYTICS_ENABLED", "false")
+        yield
