@@ -1,0 +1,213 @@
+"""The fingerprint of a row: MD5, 128 bits, over a canonical text of its mapped columns.
+
+Pure: builds sqlglot expressions. Not a matter of security: a collision would need one key
+to get, by accident, two contents with the same digest (2 ** -128). MD5 because every
+warehouse has it and none changes it between versions, unlike an engine's own `hash`.
+
+The canonical text joins one part per field, in field order:
+
+- null: `~`
+- else: type tag, length in characters, `:`, text. The length keeps neighbours apart, the
+  tag keeps the text '1' apart from the number 1.
+
+Exact numbers share a tag and lose trailing zeros, so that widening an integer or a scale
+resends nothing. A digest of the field names and constants stands in front: a field that is
+added, dropped or renamed changes every row, and the change guard then asks a person.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from functools import reduce
+
+from sqlglot import exp
+
+from reverse_etl.errors import ContractError
+from reverse_etl.spec import FieldMapping
+
+SUPPORTED_DIALECTS = ("duckdb", "postgres")
+"""Engines whose text forms of numbers, dates and timestamps are known to agree."""
+
+_NULL = "~"
+_PARAMETERS = re.compile(r"\(.*\)")
+
+
+class TypeTag(StrEnum):
+    """What a column's values are, whatever the engine calls their type."""
+
+    TEXT = "s"
+    NUMBER = "n"
+    DECIMAL = "n."
+    FLOAT = "f"
+    BOOLEAN = "b"
+    TIMESTAMP = "t"
+    DATE = "d"
+
+
+_TYPES: Mapping[str, TypeTag] = {
+    **dict.fromkeys(
+        ("VARCHAR", "TEXT", "CHARACTER VARYING", "CHAR", "CHARACTER", "UUID", "ENUM"),
+        TypeTag.TEXT,
+    ),
+    **dict.fromkeys(
+        (
+            "TINYINT",
+            "SMALLINT",
+            "INTEGER",
+            "BIGINT",
+            "HUGEINT",
+            "UTINYINT",
+            "USMALLINT",
+            "UINTEGER",
+            "UBIGINT",
+        ),
+        TypeTag.NUMBER,
+    ),
+    **dict.fromkeys(("DECIMAL", "NUMERIC"), TypeTag.DECIMAL),
+    **dict.fromkeys(("DOUBLE", "DOUBLE PRECISION", "FLOAT", "REAL"), TypeTag.FLOAT),
+    "BOOLEAN": TypeTag.BOOLEAN,
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP WITHOUT TIME ZONE"), TypeTag.TIMESTAMP),
+    "DATE": TypeTag.DATE,
+}
+
+
+def type_tag(data_type: str, *, column: str, model: str) -> TypeTag:
+    """The tag of an engine's type name.
+
+    Raises:
+        ContractError: The type has no one canonical text (timestamps with a zone, JSON,
+            lists, structs).
+    """
+    tag = _TYPES.get(_PARAMETERS.sub("", data_type).strip().upper())
+    if tag is None:
+        raise ContractError(
+            f"Column '{column}' of {model} is of type {data_type}, which a sync cannot "
+            "send. Cast it in the model to text, a number, boolean, date or timestamp "
+            "(UTC, without time zone)."
+        )
+    return tag
+
+
+def row_hash(
+    mapping: Sequence[FieldMapping],
+    columns: Mapping[str, tuple[exp.Expr, TypeTag]],
+    *,
+    dialect: str,
+) -> exp.Expr:
+    """The fingerprint as an expression: 32 lower-case hexadecimal digits, never null.
+
+    Args:
+        mapping: Fields of the sync, in any order.
+        columns: Expression and tag of each mapped column, by column name.
+        dialect: Engine that will compute it.
+
+    Raises:
+        ContractError: The engine is not one whose text forms are known.
+    """
+    if dialect not in SUPPORTED_DIALECTS:
+        raise ContractError(
+            f"Rows cannot be fingerprinted on '{dialect}' yet. Supported: "
+            f"{', '.join(SUPPORTED_DIALECTS)}. Add its text forms to "
+            "reverse_etl/content_hash.py."
+        )
+    fields = sorted(mapping, key=lambda field: field.field)
+    parts = [
+        _part(*columns[field.column]) for field in fields if field.column is not None
+    ]
+    head: exp.Expr = exp.Literal.string(_mapping_digest(fields))
+    return exp.MD5(this=_joined([head, *parts]))
+
+
+def sha256_text(value: exp.Expr, *, dialect: str) -> exp.Expr:
+    """SHA-256 of a text as lower-case hexadecimal digits.
+
+    Postgres hashes bytes, the others text.
+    """
+    if dialect == "postgres":
+        value = exp.Anonymous(
+            this="convert_to", expressions=[value, exp.Literal.string("UTF8")]
+        )
+    return exp.SHA2(this=value, length=exp.Literal.number(256))
+
+
+def _mapping_digest(fields: Sequence[FieldMapping]) -> str:
+    described = [
+        [field.field, "column"]
+        if field.column is not None
+        else [field.field, "constant", field.constant]
+        for field in fields
+    ]
+    return hashlib.md5(
+        json.dumps(described).encode(), usedforsecurity=False
+    ).hexdigest()
+
+
+def _part(column: exp.Expr, tag: TypeTag) -> exp.Expr:
+    text = _TEXT_FORMS[tag](column)
+    value = _joined(
+        [
+            exp.Literal.string(tag.value[0]),
+            exp.cast(exp.Length(this=text), "text"),
+            exp.Literal.string(":"),
+            text.copy(),
+        ]
+    )
+    return exp.Case(
+        ifs=[
+            exp.If(
+                this=exp.Is(this=column.copy(), expression=exp.null()),
+                true=exp.Literal.string(_NULL),
+            )
+        ],
+        default=value,
+    )
+
+
+def _joined(parts: Sequence[exp.Expr]) -> exp.Expr:
+    return reduce(lambda left, right: exp.DPipe(this=left, expression=right), parts)
+
+
+def _as_text(column: exp.Expr) -> exp.Expr:
+    return exp.cast(column.copy(), "text")
+
+
+def _as_boolean_text(column: exp.Expr) -> exp.Expr:
+    return exp.Case(
+        ifs=[exp.If(this=column.copy(), true=exp.Literal.string("true"))],
+        default=exp.Literal.string("false"),
+    )
+
+
+def _as_timestamp_text(column: exp.Expr) -> exp.Expr:
+    return exp.TimeToStr(
+        this=column.copy(), format=exp.Literal.string("%Y-%m-%d %H:%M:%S.%f")
+    )
+
+
+def _as_decimal_text(column: exp.Expr) -> exp.Expr:
+    text = _as_text(column)
+    stripped = _right_trimmed(_right_trimmed(text, "0"), ".")
+    has_point = exp.GT(
+        this=exp.StrPosition(this=text.copy(), substr=exp.Literal.string(".")),
+        expression=exp.Literal.number(0),
+    )
+    return exp.Case(ifs=[exp.If(this=has_point, true=stripped)], default=text.copy())
+
+
+def _right_trimmed(text: exp.Expr, characters: str) -> exp.Expr:
+    return exp.Anonymous(
+        this="rtrim", expressions=[text.copy(), exp.Literal.string(characters)]
+    )
+
+
+_TEXT_FORMS: Mapping[TypeTag, Callable[[exp.Expr], exp.Expr]] = {
+    TypeTag.TEXT: _as_text,
+    TypeTag.NUMBER: _as_text,
+    TypeTag.DECIMAL: _as_decimal_text,
+    TypeTag.FLOAT: _as_text,
+    TypeTag.BOOLEAN: _as_boolean_text,
+    TypeTag.TIMESTAMP: _as_timestamp_text,
+    TypeTag.DATE: _as_text,
+}

@@ -1,0 +1,164 @@
+"""The tables of schema `retl`: what they are called, their columns, and how they are made.
+
+- sync_runs: one row per run, with its counts.
+- sync_outcomes: one row per row that a run meant to send, with what became of it.
+- sync_rejected: rows that a destination refused and that have not changed since.
+- sync_snapshot: what each destination has acknowledged; a null row_hash means that an
+  answer was lost, so the row is sent again.
+
+Outcomes and rejections name a row by the SHA-256 of its key. The snapshot holds the key,
+because a removal needs it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlglot import exp
+
+from warehouse.connection import Value, Warehouse
+from warehouse.manifest import Relation
+
+SCHEMA = "retl"
+RUNS = Relation(SCHEMA, "sync_runs")
+OUTCOMES = Relation(SCHEMA, "sync_outcomes")
+REJECTED = Relation(SCHEMA, "sync_rejected")
+SNAPSHOT = Relation(SCHEMA, "sync_snapshot")
+
+TABLES: Mapping[Relation, Mapping[str, str]] = {
+    RUNS: {
+        "run_id": "text",
+        "sync_name": "text",
+        "destination": "text",
+        "object": "text",
+        "key_column": "text",
+        "mode": "text",
+        "purpose": "text",
+        "status": "text",
+        "message": "text",
+        "planned_count": "bigint",
+        "added_count": "bigint",
+        "changed_count": "bigint",
+        "removed_count": "bigint",
+        "rejected_count": "bigint",
+        "in_doubt_count": "bigint",
+        "cancelled_count": "bigint",
+        "unchanged_count": "bigint",
+        "waiting_count": "bigint",
+        "invalid_count": "bigint",
+        "skipped_no_consent_count": "bigint",
+        "held_count": "bigint",
+        "request_count": "bigint",
+        "started_at": "timestamp",
+        "finished_at": "timestamp",
+    },
+    OUTCOMES: {
+        "run_id": "text",
+        "sync_name": "text",
+        "seq": "bigint",
+        "op": "text",
+        "key_sha256": "text",
+        "row_hash": "text",
+        "status": "text",
+        "error_class": "text",
+        "error_code": "text",
+        "error_field": "text",
+        "recorded_at": "timestamp",
+    },
+    REJECTED: {
+        "sync_name": "text",
+        "key_sha256": "text",
+        "row_hash": "text",
+        "error_class": "text",
+        "error_code": "text",
+        "error_field": "text",
+        "attempt_count": "bigint",
+        "first_rejected_at": "timestamp",
+        "last_rejected_at": "timestamp",
+    },
+    SNAPSHOT: {
+        "sync_name": "text",
+        "key": "text",
+        "customer_id": "text",
+        "row_hash": "text",
+        "run_id": "text",
+        "acknowledged_at": "timestamp",
+    },
+}
+
+
+def exist(warehouse: Warehouse) -> bool:
+    """Whether every table of the schema is there."""
+    return {(table.schema, table.name) for table in TABLES} <= warehouse.tables()
+
+
+def create_missing(warehouse: Warehouse) -> None:
+    """Make the schema and those of its tables that are not there."""
+    if exist(warehouse):
+        return
+    schema = exp.Table(db=exp.to_identifier(SCHEMA, quoted=True))
+    warehouse.execute(exp.Create(this=schema, kind="SCHEMA", exists=True))
+    for relation, columns in TABLES.items():
+        warehouse.execute(_create(relation.to_table(), columns, exists=True))
+
+
+def create_temporary(
+    warehouse: Warehouse, name: str, columns: Mapping[str, str]
+) -> exp.Table:
+    """Make an empty temporary table of this name, in place of any that is there."""
+    table = temporary(name)
+    drop(warehouse, table)
+    create = _create(table, columns, exists=False)
+    create.set("properties", _temporary_property())
+    warehouse.execute(create)
+    return table
+
+
+def create_temporary_as(
+    warehouse: Warehouse, name: str, query: exp.Select
+) -> exp.Table:
+    """Make a temporary table of a query's rows, in place of any that is there."""
+    table = temporary(name)
+    drop(warehouse, table)
+    create = query.ctas(table)
+    create.set("properties", _temporary_property())
+    warehouse.execute(create)
+    return table
+
+
+def temporary(name: str) -> exp.Table:
+    """A temporary table inside a query: by name alone."""
+    return exp.table_(name, quoted=True)
+
+
+def drop(warehouse: Warehouse, table: exp.Table) -> None:
+    """Drop a table if it is there."""
+    warehouse.execute(exp.Drop(this=table.copy(), kind="TABLE", exists=True))
+
+
+def literal(value: Value) -> exp.Expr:
+    """A value inside a query. Timestamps are cast, since engines differ on bare text."""
+    if isinstance(value, datetime):
+        text = exp.Literal.string(value.isoformat(sep=" "))
+        return exp.cast(text, "timestamp")
+    return exp.convert(value)
+
+
+def _create(
+    table: exp.Table, columns: Mapping[str, str], *, exists: bool
+) -> exp.Create:
+    definitions = [
+        exp.ColumnDef(
+            this=exp.to_identifier(name, quoted=True),
+            kind=exp.DataType.build(data_type),
+        )
+        for name, data_type in columns.items()
+    ]
+    return exp.Create(
+        this=exp.Schema(this=table.copy(), expressions=definitions),
+        kind="TABLE",
+        exists=exists,
+    )
+
+
+def _temporary_property() -> exp.Properties:
+    return exp.Properties(expressions=[exp.TemporaryProperty()])
