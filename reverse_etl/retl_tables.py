@@ -132,7 +132,7 @@ def temporary(name: str) -> exp.Table:
 
 def drop(warehouse: Warehouse, table: exp.Table) -> None:
     """Drop a table if it is there."""
-    warehouse.execute(exp.Drop(this=table.copy(), kind="TABLE", exists=True))
+    warehouse.execute(exp.Drop(tables=[table.copy()], kind="TABLE", exists=True))
 
 
 def literal(value: Value) -> exp.Expr:
