@@ -1,5 +1,6 @@
 """What every test shares: where the project is, and a guard around the user's own files."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ def project_root() -> Path:
 @pytest.fixture(autouse=True, scope="session")
 def _no_test_opens_the_users_warehouse(
     tmp_path_factory: pytest.TempPathFactory,
-) -> None:
+) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("warehouse")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KENNING_DUCKDB_PATH", str(folder / "kenning.duckdb"))
