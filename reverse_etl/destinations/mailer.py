@@ -29,7 +29,7 @@ CAPABILITIES = Capabilities(frozenset(Mode), max_batch_rows=500)
 _ERROR_CLASSES: Mapping[str, str] = {
     "invalid_id": "INVALID_KEY",
     "invalid_property": "INVALID_FIELD",
-    "suppressed": "SUPPRESSED",
+    "duplicate_id": "CONFLICT",
 }
 
 
