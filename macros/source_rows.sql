@@ -2,7 +2,8 @@
 
    A source that is off (vars.sources) reads as an empty table; a table or column that the loader does
    not land (vars.not_landed) reads as empty, or as null. So staging and everything downstream of it is
-   the same SQL in every company.
+   the same SQL in every company. In a unit test it reads the given rows as they are: dbt hides the YAML there
+   and has already given them every column of the raw table.
 
    Args:
        source_name, table_name: as in source(). Every column needs a data_type in the YAML:
@@ -16,6 +17,8 @@
     {%- set relation = source(source_name, table_name) if is_on and table not in absent else none -%}
     {%- if not execute -%}
         select 1 as not_parsed_yet
+    {%- elif model.resource_type == 'unit_test' -%}
+        select * from {{ relation }}
     {%- else -%}
         {%- set nodes = graph.sources.values()
             | selectattr('source_name', 'equalto', source_name)
@@ -26,20 +29,22 @@
                 ~ source_name ~ "/_" ~ source_name ~ "__sources.yml. Describe it there."
             ) -}}
         {%- endif -%}
-        select
+    select
         {%- for column in nodes[0].columns.values() %}
-            {% if relation is none or (table ~ '.' ~ column.name) in absent -%}
-                cast(null as {{ source_type(column.data_type, table ~ '.' ~ column.name) }}) as {{ adapter.quote(column.name) }}
-            {%- else -%}
-                {{ adapter.quote(column.name) }}
-            {%- endif -%}
-            {{- ',' if not loop.last -}}
-        {%- endfor %}
-        {% if relation is not none -%}
-        from {{ relation }}
+        {% if relation is none or (table ~ '.' ~ column.name) in absent -%}
+            cast(null as {{ source_type(column.data_type, table ~ '.' ~ column.name) }}) as {{ source_column(column.name) }}
         {%- else -%}
-        from (select 1 as nothing) as no_rows where false
+            {{ source_column(column.name) }}
         {%- endif -%}
+        {{- ',' if not loop.last -}}
+        {%- endfor %}
+
+    {% if relation is not none -%}
+    from {{ relation }}
+    {%- else -%}
+    from (select 1 as nothing) as no_rows
+    where false
+    {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -62,4 +67,20 @@
         ) -}}
     {%- endif -%}
     {{- names[data_type] -}}
+{%- endmacro %}
+
+{# A raw column's name, quoted because loaders use words like "index" and "timestamp".
+
+   Args: name (as the YAML has it, lower case).
+   Returns: a quoted identifier. Snowflake keeps unquoted names, and so a loader's, in upper case. #}
+{% macro source_column(name) -%}
+    {{ return(adapter.dispatch('source_column', 'kenning')(name)) }}
+{%- endmacro %}
+
+{% macro default__source_column(name) -%}
+    {{ adapter.quote(name) }}
+{%- endmacro %}
+
+{% macro snowflake__source_column(name) -%}
+    {{ adapter.quote(name | upper) }}
 {%- endmacro %}

@@ -1,0 +1,21 @@
+{# A date, or null when it cannot be: before the earliest one that makes sense, or after as_of.
+
+   Forms fill in 1900-01-01 when nobody answers; a birthday in the future is a slip of the hand.
+
+   Args: column (SQL expression of a date), earliest (text, YYYY-MM-DD).
+   Returns: a date expression. Example: {{ plausible_date('birth_date', '1900-01-02') }} as normalized_birth_date #}
+{% macro plausible_date(column, earliest) -%}
+    {%- if not modules.re.match('^\d{4}-\d{2}-\d{2}$', earliest) -%}
+        {{- exceptions.raise_compiler_error(
+            "plausible_date: earliest is '" ~ earliest ~ "'. Give a date as YYYY-MM-DD."
+        ) -}}
+    {%- endif -%}
+    {{ return(adapter.dispatch('plausible_date', 'kenning')(column, earliest)) }}
+{%- endmacro %}
+
+{% macro default__plausible_date(column, earliest) -%}
+    case
+        when cast({{ column }} as date) between cast('{{ earliest }}' as date) and cast({{ as_of() }} as date)
+            then cast({{ column }} as date)
+    end
+{%- endmacro %}
