@@ -1,0 +1,30 @@
+with
+
+source as (
+
+    {{ source_rows('segment', 'pages') }}
+
+),
+
+first_received as (
+
+    {{ segment_first_received('source') }}
+
+),
+
+pages as (
+
+    select
+        {{ segment_message_columns(page_url='coalesce(context_page_url, url)') }},
+
+        -- attributes of a page view
+        {{ trimmed_text('name') }} as page_name,
+
+        -- bookkeeping
+        cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count
+
+    from first_received
+
+)
+
+select * from pages

@@ -1,0 +1,50 @@
+with
+
+source as (
+
+    {{ source_rows('segment', 'product_added') }}
+
+),
+
+first_received as (
+
+    {{ segment_first_received('source') }}
+
+),
+
+normalized as (
+
+    select
+        *,
+        {{ currency_code('currency') }} as normalized_currency
+
+    from first_received
+
+),
+
+products_added as (
+
+    select
+        {{ segment_message_columns() }},
+
+        -- cart and product
+        {{ trimmed_text('cart_id') }} as cart_id,
+        {{ trimmed_text('product_id') }} as product_id,
+        {{ trimmed_text('sku') }} as sku,
+        {{ trimmed_text('name') }} as product_name,
+        {{ trimmed_text('category') }} as category,
+
+        -- measures
+        {{ money('price') }} as price_amount,
+        normalized_currency as currency,
+        cast(quantity as {{ dbt.type_bigint() }}) as quantity,
+
+        -- bookkeeping
+        {{ rejected_columns({'currency': 'currency'}) }} as _rejected_columns,
+        cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count
+
+    from normalized
+
+)
+
+select * from products_added

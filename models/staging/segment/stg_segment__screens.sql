@@ -1,0 +1,30 @@
+with
+
+source as (
+
+    {{ source_rows('segment', 'screens') }}
+
+),
+
+first_received as (
+
+    {{ segment_first_received('source') }}
+
+),
+
+screens as (
+
+    select
+        {{ segment_message_columns() }},
+
+        -- attributes of a screen view
+        {{ trimmed_text('name') }} as screen_name,
+
+        -- bookkeeping
+        cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count
+
+    from first_received
+
+)
+
+select * from screens

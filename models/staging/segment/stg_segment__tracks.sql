@@ -1,0 +1,31 @@
+with
+
+source as (
+
+    {{ source_rows('segment', 'tracks') }}
+
+),
+
+first_received as (
+
+    {{ segment_first_received('source') }}
+
+),
+
+tracks as (
+
+    select
+        {{ segment_message_columns() }},
+
+        -- attributes of an event
+        {{ trimmed_text('event') }} as event_name,
+        {{ trimmed_text('event_text') }} as event_text,
+
+        -- bookkeeping
+        cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count
+
+    from first_received
+
+)
+
+select * from tracks
