@@ -75,7 +75,8 @@ class Source:
 
     `is_on` is false when vars.sources leaves its source out or vars.not_landed names
     the table: it then reads as empty and need not exist. `columns` are those that the
-    loader lands, `absent_columns` those that vars.not_landed names.
+    loader lands, `absent_columns` those that vars.not_landed names. `primary_key` is the
+    table's `config.meta.primary_key`, empty when the loader lands the same row twice.
     """
 
     unique_id: str
@@ -87,6 +88,7 @@ class Source:
     columns: Mapping[str, ColumnInfo]
     absent_columns: frozenset[str]
     loaded_at_field: str | None
+    primary_key: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +253,16 @@ def _source(node: dict[str, Json], variables: Mapping[str, object]) -> Source:
         },
         absent_columns=absent_columns,
         loaded_at_field=_optional_text(node.get("loaded_at_field")),
+        primary_key=_primary_key(node),
     )
+
+
+def _primary_key(node: dict[str, Json]) -> tuple[str, ...]:
+    config = _object(node.get("config") or {})
+    key = _object(config.get("meta") or {}).get("primary_key")
+    if key is None:
+        return ()
+    return (key,) if isinstance(key, str) else _strings(key)
 
 
 def _exposure(node: dict[str, Json]) -> Exposure:

@@ -57,6 +57,7 @@ MANIFEST = {
             "schema": "shopify",
             "description": "One row per customer.",
             "loaded_at_field": "_fivetran_synced",
+            "config": {"meta": {"primary_key": "id"}},
             "columns": {
                 "id": column("id", data_type="bigint"),
                 "phone": column("phone"),
@@ -188,3 +189,12 @@ def test_project_variables_of_a_project_without_any_are_empty(tmp_path):
     (tmp_path / "dbt_project.yml").write_text("name: kenning\n")
 
     assert project_variables(tmp_path) == {}
+
+
+def test_source_knows_its_primary_key(tmp_path):
+    path = tmp_path / "manifest.json"
+    path.write_text(json.dumps(MANIFEST), encoding="utf-8")
+
+    source = load_manifest(path).sources["shopify.customer"]
+
+    assert source.primary_key == ("id",)

@@ -1,0 +1,170 @@
+"""Runs a job in this process.
+
+The run is kept in the workspace's Dagster history, so `make ui` shows it. Everything that Dagster
+and dbt would print goes to one log file per run.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+from dagster_dbt import build_dbt_asset_selection
+
+from orchestration.as_of import AS_OF_TAG
+from orchestration.dbt_assets import MODELS_STEP
+from orchestration.dbt_project import prepare_manifest
+from orchestration.definitions import build_definitions
+from orchestration.errors import SelectionError, UnknownSyncError
+from orchestration.instance import PROCESS_TAG, open_instance
+from orchestration.jobs import BUILD, REFRESH, SEND, send_job_name
+from orchestration.progress import Tell, keep_silent
+from orchestration.resources import build_resources
+from orchestration.summary import RunSummary, summarise
+from orchestration.workspace import (
+    Workspace,
+    format_instant,
+    read_clock,
+    read_manifest,
+)
+from reverse_etl.spec import sync_specs
+
+
+def run_refresh(
+    workspace: Workspace, *, as_of: datetime | None = None, tell: Tell = keep_silent
+) -> RunSummary:
+    """Do everything: raw tables, models, checks, publish, syncs."""
+    return run_job(workspace, REFRESH, as_of=as_of, tell=tell)
+
+
+def run_build(
+    workspace: Workspace,
+    *,
+    select: str | None = None,
+    as_of: datetime | None = None,
+    tell: Tell = keep_silent,
+) -> RunSummary:
+    """Build and publish without sending.
+
+    Args:
+        workspace: What to build.
+        select: dbt's selection syntax ("+dim_customers"); raw tables are looked at and public
+            tables published only without it.
+        as_of: Now, for the models.
+        tell: Hears the progress.
+    """
+    return run_job(workspace, BUILD, as_of=as_of, select=select, tell=tell)
+
+
+def run_syncs(
+    workspace: Workspace,
+    *,
+    name: str | None = None,
+    as_of: datetime | None = None,
+    tell: Tell = keep_silent,
+) -> RunSummary:
+    """Test the tables as they stand and send one sync, or all of them.
+
+    Raises:
+        UnknownSyncError: No sync has that name.
+    """
+    prepare(workspace, as_of=as_of)
+    specs = sync_specs(read_manifest(workspace))
+    names = [spec.name for spec in specs]
+    if not specs:
+        raise UnknownSyncError(
+            "The project has no sync. Describe one as an exposure in models/activation/."
+        )
+    if name is not None and name not in names:
+        nearest = difflib.get_close_matches(name, names, n=1)
+        hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
+        raise UnknownSyncError(
+            f"There is no sync '{name}'.{hint} Known: {', '.join(names)}."
+        )
+    job = next((send_job_name(spec) for spec in specs if spec.name == name), SEND)
+    return run_job(workspace, job, as_of=as_of, tell=tell)
+
+
+def prepare(workspace: Workspace, *, as_of: datetime | None = None) -> None:
+    """Parse the project if it changed.
+
+    Raises:
+        ProjectError: dbt cannot parse it.
+    """
+    instant = as_of or read_clock(workspace)
+    prepare_manifest(workspace, as_of=format_instant(instant) if instant else "")
+
+
+def run_job(
+    workspace: Workspace,
+    job_name: str,
+    *,
+    as_of: datetime | None = None,
+    select: str | None = None,
+    tell: Tell = keep_silent,
+) -> RunSummary:
+    """Run one job of the code location here and now.
+
+    Args:
+        workspace: Where.
+        job_name: Which job.
+        as_of: Now, for every step; the workspace's clock or the real time otherwise.
+        select: Only these dbt nodes, in dbt's selection syntax, and nothing but models.
+        tell: Hears the progress, on the thread that runs the steps.
+
+    Raises:
+        KenningError: The run could not begin. What goes wrong in a step is in the summary.
+    """
+    prepare(workspace, as_of=as_of)
+    definitions = build_definitions(
+        workspace, resources=build_resources(workspace, tell=tell)
+    )
+    tags = {PROCESS_TAG: str(os.getpid())}
+    if as_of is not None:
+        tags[AS_OF_TAG] = format_instant(as_of)
+    log_path = _log_path(workspace)
+    with _printing_to(log_path), open_instance(workspace) as instance:
+        result = definitions.resolve_job_def(job_name).execute_in_process(
+            instance=instance,
+            tags=tags,
+            raise_on_error=False,
+            asset_selection=_selected(definitions, select) if select else None,
+        )
+    return summarise(result, log_path=log_path)
+
+
+def _selected(definitions: dg.Definitions, select: str) -> list[dg.AssetKey]:
+    """The models that dbt's selection means."""
+    models = next(
+        definition
+        for definition in definitions.resolve_asset_graph().assets_defs
+        if definition.node_def.name == MODELS_STEP
+    )
+    selection = build_dbt_asset_selection([models], dbt_select=select)
+    keys = sorted(selection.resolve([models]))
+    if not keys:
+        raise SelectionError(
+            f"No model is selected by '{select}'. Write it as dbt does, such as "
+            "'+dim_customers' or 'staging.shopify'."
+        )
+    return keys
+
+
+def _log_path(workspace: Workspace) -> Path:
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    return workspace.logs_dir / f"run-{moment}-{os.getpid()}.log"
+
+
+@contextmanager
+def _printing_to(path: Path) -> Iterator[None]:
+    """Send what libraries print to a file; the progress goes where its listener wrote before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        path.open("w", encoding="utf-8") as log,
+        redirect_stdout(log),
+        redirect_stderr(log),
+    ):
+        yield

@@ -1,0 +1,275 @@
+"""The one job on a project of five models: what runs, what stops it, and what then stays.
+
+Each test starts from a copy of a workspace that one green run has built and sent.
+"""
+
+import csv
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from orchestration.errors import SelectionError, UnknownSyncError
+from orchestration.run import RunSummary, run_build, run_refresh, run_syncs
+from orchestration.workspace import Workspace, find_workspace
+from warehouse.connection import open_warehouse
+from warehouse.target import Target
+
+AS_OF = datetime(2026, 6, 30)
+MACROS = ("generate_schema_name.sql", "source_rows.sql")
+CUSTOMERS = """
+    create or replace table shop.customer as
+    select * from (values
+        (1, 'ada@nordvik.example', 10.5, timestamp '2026-01-01', timestamp '2026-06-01'),
+        (2, ' Grace@Nordvik.example', 20.0, timestamp '2026-01-02', timestamp '2026-06-01'),
+        (3, 'alan@nordvik.example', 30.0, timestamp '2026-01-03', timestamp '2026-06-02')
+    ) as t (id, email, spent, created_at, loaded_at)
+"""
+CONSENTS = """
+    create or replace table shop.consent as
+    select * from (values
+        (1, 'email_marketing', true, timestamp '2026-06-01'),
+        (2, 'email_marketing', true, timestamp '2026-06-01'),
+        (3, 'email_marketing', false, timestamp '2026-06-01')
+    ) as t (customer_id, purpose, is_granted, loaded_at)
+"""
+
+
+def workspace_in(folder: Path, patch: pytest.MonkeyPatch) -> Workspace:
+    patch.setenv("KENNING_DUCKDB_PATH", str(folder / "data" / "kenning.duckdb"))
+    return find_workspace(project_dir=folder)
+
+
+def change_raw(workspace: Workspace, *statements: str) -> None:
+    with open_warehouse(workspace.target) as warehouse:
+        for statement in statements:
+            warehouse.execute(statement)
+
+
+def change_model(workspace: Workspace, name: str, sql: str) -> None:
+    [path] = workspace.project_dir.glob(f"models/**/{name}.sql")
+    path.write_text(sql, encoding="utf-8")
+
+
+def sent_keys(workspace: Workspace) -> list[str]:
+    """Keys in the file that the destination was last given."""
+    path = max((workspace.data_dir / "outbox" / "files__customers").glob("*/full.csv"))
+    with path.open(encoding="utf-8", newline="") as file:
+        return [row["customer_id"] for row in csv.DictReader(file)]
+
+
+def published_customers(workspace: Workspace) -> list[tuple[object, ...]]:
+    published = Target(name="bi", engine="duckdb", path=workspace.published_path)
+    with open_warehouse(published, read_only=True) as copy:
+        return copy.query("select customer_id from core.dim_customers order by 1")
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def green(
+    tmp_path_factory: pytest.TempPathFactory, project_root: Path
+) -> Iterator[tuple[Path, RunSummary]]:
+    folder = tmp_path_factory.mktemp("tiny") / "project"
+    shutil.copytree(Path(__file__).parent / "tiny_project", folder)
+    (folder / "macros").mkdir()
+    for name in MACROS:
+        shutil.copy2(project_root / "macros" / name, folder / "macros")
+    with pytest.MonkeyPatch.context() as patch:
+        workspace = workspace_in(folder, patch)
+        change_raw(workspace, "create schema shop", CUSTOMERS, CONSENTS)
+        yield folder, run_refresh(workspace, as_of=AS_OF)
+
+
+@pytest.fixture
+def workspace(
+    green: tuple[Path, RunSummary], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Workspace:
+    folder = shutil.copytree(green[0], tmp_path / "project")
+    return workspace_in(folder, monkeypatch)
+
+
+def test_green_run_builds_checks_publishes_and_sends(green, workspace):
+    summary = green[1]
+
+    assert summary.failures == ()
+    assert summary.skipped_steps == ()
+    assert summary.raw_row_counts == {"shop.customer": 3, "shop.consent": 3}
+    assert summary.table_count == 5
+    # Six dbt tests, the volumes of two raw tables, and the rows about to leave.
+    assert (summary.checks.passed, summary.checks.failed) == (9, 0)
+    assert summary.sync_counts["files__customers"]["added"] == 2
+    assert sent_keys(workspace) == ["1", "2"]
+    assert published_customers(workspace) == [("1",), ("2",), ("3",)]
+
+
+def test_green_run_keeps_its_quality_results(workspace):
+    with open_warehouse(workspace.target, read_only=True) as warehouse:
+        rows = warehouse.query("""
+            select suite, asset, count(*), bool_and(is_met)
+            from quality.expectation_results
+            group by suite, asset
+            order by suite, asset
+        """)
+
+    assert [row[:2] for row in rows] == [
+        ("outbound_rows", "sync_files__customers"),
+        ("raw_inputs", "shop.consent"),
+        ("raw_inputs", "shop.customer"),
+    ]
+    assert all(row[3] for row in rows)
+
+
+def test_second_run_sends_nothing_that_did_not_change(workspace):
+    before = files_below(workspace.data_dir / "outbox")
+
+    summary = run_refresh(workspace, as_of=AS_OF)
+
+    assert summary.is_green
+    assert summary.sync_counts["files__customers"]["planned"] == 0
+    assert summary.sync_counts["files__customers"]["unchanged"] == 2
+    assert files_below(workspace.data_dir / "outbox") == before
+
+
+def test_red_test_and_broken_model_leave_the_sync_unexecuted_and_the_last_good_tables(
+    workspace,
+):
+    before = files_below(workspace.data_dir / "outbox")
+    change_model(
+        workspace,
+        "dim_customers",
+        "select * from {{ ref('stg_shop__customers') }} "
+        "union all select * from {{ ref('stg_shop__customers') }}",
+    )
+    change_model(
+        workspace, "customer_consents", "select no_such_column from staging.no"
+    )
+
+    summary = run_refresh(workspace, as_of=AS_OF)
+
+    assert [failure.step for failure in summary.failures] == ["models"]
+    message = summary.failures[0].message
+    assert message.startswith("The build is red. 1 failed: customer_consents (")
+    assert "1 tests are red: unique_dim_customers_customer_id (3 rows)." in message
+    assert summary.failures[0].exit_code == 1
+    assert summary.skipped_steps == (
+        "activation__sync_files__customers_fit_to_leave",
+        "files__customers",
+        "published__kenning",
+    )
+    assert files_below(workspace.data_dir / "outbox") == before
+    assert published_customers(workspace) == [("1",), ("2",), ("3",)]
+    with open_warehouse(workspace.target, read_only=True) as warehouse:
+        assert warehouse.query("select count(*) from core.customer_consents") == [(3,)]
+
+
+def test_row_without_consent_holds_back_the_sync_and_not_the_published_copy(workspace):
+    before = files_below(workspace.data_dir / "outbox")
+    change_model(
+        workspace,
+        "sync_files__customers",
+        "select customer_id, email, spent_amount, created_at "
+        "from {{ ref('dim_customers') }}",
+    )
+    change_raw(
+        workspace,
+        "insert into shop.customer values "
+        "(4, 'linus@nordvik.example', 1, timestamp '2026-01-01', timestamp '2026-06-03')",
+    )
+
+    summary = run_refresh(workspace, as_of=AS_OF)
+
+    assert [failure.step for failure in summary.failures] == [
+        "activation__sync_files__customers_fit_to_leave"
+    ]
+    assert (
+        "fit_to_leave of activation/sync_files__customers "
+        "(expect_column_values_to_be_in_set on _has_consent: 2 of 4 rows)"
+    ) in summary.failures[0].message
+    assert summary.skipped_steps == ("files__customers",)
+    assert files_below(workspace.data_dir / "outbox") == before
+    assert published_customers(workspace) == [("1",), ("2",), ("3",), ("4",)]
+
+
+def test_raw_tables_that_broke_stop_the_run_before_any_model(workspace):
+    change_raw(
+        workspace,
+        "drop table shop.consent",
+        "alter table shop.customer drop column spent",
+        "alter table shop.customer alter created_at type varchar",
+        "insert into shop.customer select * from shop.customer where id = 1",
+    )
+
+    summary = run_refresh(workspace, as_of=AS_OF)
+
+    assert [failure.step for failure in summary.failures] == ["raw_inputs"]
+    assert (
+        "4 things: missing column shop.customer.spent; retyped column "
+        "shop.customer.created_at (VARCHAR where timestamp is declared); duplicate "
+        "primary key shop.customer (1 values of id); missing table shop.consent. "
+        "No model has run"
+    ) in summary.failures[0].message
+    assert "models" in summary.skipped_steps
+    assert "files__customers" in summary.skipped_steps
+
+
+def test_raw_table_that_lost_half_its_rows_stops_the_run(workspace):
+    change_raw(workspace, "delete from shop.customer where id > 1")
+
+    summary = run_refresh(workspace, as_of=AS_OF)
+
+    assert [failure.step for failure in summary.failures] == ["raw_inputs"]
+    assert "volume of raw/shop/customer" in summary.failures[0].message
+    assert "models" in summary.skipped_steps
+
+
+def test_build_of_selected_models_builds_them_alone_and_sends_nothing(workspace):
+    change_raw(workspace, "update shop.consent set is_granted = true")
+
+    summary = run_build(workspace, select="customer_consents+", as_of=AS_OF)
+
+    assert summary.is_green
+    assert summary.table_count == 2
+    assert summary.raw_row_counts == {}
+    assert summary.sync_counts == {}
+    assert sent_keys(workspace) == ["1", "2"]
+
+
+def test_selection_of_nothing_is_refused(workspace):
+    with pytest.raises(
+        SelectionError, match="No model is selected by 'dim_custommers'"
+    ):
+        run_build(workspace, select="dim_custommers", as_of=AS_OF)
+
+
+def test_sync_alone_tests_the_tables_as_they_stand_and_builds_nothing(workspace):
+    summary = run_syncs(workspace, name="files__customers", as_of=AS_OF)
+
+    assert summary.is_green
+    assert summary.table_count == 0
+    assert summary.checks.passed == 6
+    assert summary.sync_counts["files__customers"]["unchanged"] == 2
+
+
+def test_sync_alone_is_held_back_by_a_table_that_is_red_as_it_stands(workspace):
+    change_raw(
+        workspace, "insert into core.dim_customers select * from core.dim_customers"
+    )
+
+    summary = run_syncs(workspace, name="files__customers", as_of=AS_OF)
+
+    assert [failure.step for failure in summary.failures] == ["models"]
+    assert "files__customers" in summary.skipped_steps
+
+
+def test_unknown_sync_is_refused_with_the_nearest_name(workspace):
+    with pytest.raises(UnknownSyncError, match=r"Did you mean 'files__customers'\?"):
+        run_syncs(workspace, name="files_customers", as_of=AS_OF)
