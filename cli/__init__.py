@@ -1,0 +1,1 @@
+"""`kenning …`: reads arguments, prints results. Whatever is worth testing alone lives elsewhere."""

@@ -1,0 +1,48 @@
+"""Prints what a run says while it works.
+
+On a terminal the stage under way is one line that changes; elsewhere (a log, CI) only ended stages
+are printed, and a sign of life when a stage is long.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from orchestration.progress import Progress
+
+SIGN_OF_LIFE_S = 15.0
+_STAGE_WIDTH = 16
+_CLEAR_LINE = "\r\x1b[2K"
+
+
+class ProgressPrinter:
+    """Takes progress and prints it to one stream; remembers when it last printed."""
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        is_terminal: bool,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream = stream
+        self._is_terminal = is_terminal
+        self._seconds = seconds
+        self._started_at = seconds()
+        self._printed_at = self._started_at
+
+    def __call__(self, progress: Progress) -> None:
+        """Print, or keep quiet until there is something worth a line."""
+        now = self._seconds()
+        line = (
+            f"{now - self._started_at:6.1f} s  {progress.stage:<{_STAGE_WIDTH}}  "
+            f"{progress.message}"
+        )
+        if self._is_terminal:
+            self._stream.write(f"{_CLEAR_LINE}{line}" + "\n" * progress.is_done)
+        elif progress.is_done or now - self._printed_at >= SIGN_OF_LIFE_S:
+            self._stream.write(f"{line}\n")
+        else:
+            return
+        self._printed_at = now
+        self._stream.flush()

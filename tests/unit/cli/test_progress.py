@@ -1,0 +1,53 @@
+"""What of the progress reaches a terminal, and what reaches a log."""
+
+import io
+
+from cli.progress import ProgressPrinter
+from orchestration.progress import Progress
+
+
+class Clock:
+    """Seconds that a test moves on."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_log_has_a_line_per_ended_stage():
+    stream, clock = io.StringIO(), Clock()
+    tell = ProgressPrinter(stream, is_terminal=False, seconds=clock)
+
+    clock.now += 1.5
+    tell(Progress("raw tables", "looking"))
+    clock.now += 2
+    tell(Progress("raw tables", "12 rows", is_done=True))
+
+    assert stream.getvalue() == "   3.5 s  raw tables        12 rows\n"
+
+
+def test_log_shows_a_sign_of_life_in_a_long_stage():
+    stream, clock = io.StringIO(), Clock()
+    tell = ProgressPrinter(stream, is_terminal=False, seconds=clock)
+
+    clock.now += 20
+    tell(Progress("models and tests", "9 tables built"))
+    clock.now += 1
+    tell(Progress("models and tests", "10 tables built"))
+
+    assert stream.getvalue() == "  20.0 s  models and tests  9 tables built\n"
+
+
+def test_terminal_line_changes_until_its_stage_ends():
+    stream, clock = io.StringIO(), Clock()
+    tell = ProgressPrinter(stream, is_terminal=True, seconds=clock)
+
+    tell(Progress("publish", "copying"))
+    tell(Progress("publish", "12 tables", is_done=True))
+
+    assert stream.getvalue() == (
+        "\r\x1b[2K   0.0 s  publish           copying"
+        "\r\x1b[2K   0.0 s  publish           12 tables\n"
+    )
