@@ -1,0 +1,199 @@
+"""What an exposure's meta.sync may say, and how each mistake is refused."""
+
+import pytest
+
+from reverse_etl.errors import SpecError
+from reverse_etl.spec import FieldMapping, Guards, Mode, parse_sync, sync_specs
+from warehouse.manifest import ColumnInfo, Exposure, Json, Manifest, Model, Relation
+
+PATH = "models/activation/_activation__exposures.yml"
+
+SYNC: dict[str, Json] = {
+    "destination": "mailer",
+    "object": "contacts",
+    "mode": "mirror",
+    "key": "customer_id",
+    "purpose": "email_marketing",
+    "mapping": {"email": "email", "list": {"constant": "vips"}},
+}
+
+
+def column(name: str, pii: str | None = "none") -> ColumnInfo:
+    return ColumnInfo(name, "text", "", pii)
+
+
+MODEL = Model(
+    unique_id="model.kenning.sync_mailer__vips",
+    name="sync_mailer__vips",
+    relation=Relation("activation", "sync_mailer__vips"),
+    layer="activation",
+    description="",
+    group="activation",
+    access="public",
+    materialized="table",
+    is_contracted=True,
+    columns={
+        "customer_id": column("customer_id"),
+        "email": column("email", "email"),
+        "country_code": column("country_code"),
+    },
+    depends_on=(),
+    path="models/activation/sync_mailer__vips.sql",
+)
+
+
+def exposure(sync: dict[str, Json] | None, name: str = "mailer__vips") -> Exposure:
+    return Exposure(
+        unique_id=f"exposure.kenning.{name}",
+        name=name,
+        label=None,
+        description="",
+        owner_name=None,
+        owner_email=None,
+        depends_on=(MODEL.unique_id,),
+        tags=("sync",),
+        sync=sync,
+        path=PATH,
+    )
+
+
+def manifest(*exposures: Exposure) -> Manifest:
+    return Manifest(
+        project_name="kenning",
+        dbt_version="1.12.6",
+        generated_at="2026-06-30T00:00:00Z",
+        models={MODEL.name: MODEL},
+        sources={},
+        exposures={entry.name: entry for entry in exposures},
+    )
+
+
+def parsed(**changes: Json):
+    settings = {name: value for name, value in (SYNC | changes).items() if value != "—"}
+    return parse_sync(exposure(settings), manifest())
+
+
+def test_parse_sync_reads_every_setting():
+    spec = parsed(guards={"max_remove_rate": 0.3, "allow_empty": True})
+
+    assert (spec.name, spec.model, spec.path) == (
+        "mailer__vips",
+        "sync_mailer__vips",
+        PATH,
+    )
+    assert spec.relation == Relation("activation", "sync_mailer__vips")
+    assert (spec.destination, spec.object, spec.key) == (
+        "mailer",
+        "contacts",
+        "customer_id",
+    )
+    assert spec.mode is Mode.MIRROR
+    assert spec.mapping == (
+        FieldMapping("email", column="email"),
+        FieldMapping("list", constant="vips"),
+    )
+    assert spec.purpose == "email_marketing"
+    assert spec.guards == Guards(
+        max_remove_rate=0.3, max_change_rate=0.5, allow_empty=True
+    )
+
+
+def test_sync_specs_are_those_with_meta_sync_by_name():
+    specs = sync_specs(
+        manifest(
+            exposure(SYNC, "mailer__vips"),
+            exposure(None, "dashboard"),
+            exposure(SYNC, "files__vips"),
+        )
+    )
+
+    assert [spec.name for spec in specs] == ["files__vips", "mailer__vips"]
+
+
+def test_columns_are_those_mapped_each_once():
+    spec = parsed(
+        mapping={"email": "email", "address": "email", "list": {"constant": 1}}
+    )
+
+    assert spec.columns == ("email",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"destnation": "x"}, "no setting 'destnation'. Did you mean 'destination'?"),
+        (
+            {"mode": "append"},
+            "mode 'append' is not supported yet. Supported: upsert, mirror",
+        ),
+        ({"mode": "miror"}, "Did you mean 'mirror'?"),
+        ({"destination": "—"}, "'destination' is missing"),
+        ({"object": "Con tacts"}, "object 'Con tacts' is not a name"),
+        ({"object": "../leads"}, "object '../leads' is not a name"),
+        ({"key": "custmer_id"}, "column 'custmer_id'"),
+        ({"key": "custmer_id"}, "Did you mean 'customer_id'?"),
+        ({"mapping": {}}, "'mapping' is missing or empty"),
+        ({"mapping": {"email": "emial"}}, "mapping.email names column 'emial'"),
+        ({"mapping": {"customer_id": "email"}}, "'customer_id', which is the key"),
+        ({"mapping": {"a": ["email"]}}, "mapping.a is neither"),
+        ({"mapping": {"a": {"constnt": 1}}}, "Did you mean 'constant'?"),
+        ({"mapping": {"a": {"constant": [1]}}}, "mapping.a is neither"),
+        ({"purpose": "—"}, "'purpose' is missing"),
+        ({"purpose": ""}, "'purpose' is missing"),
+        ({"purpose": "none"}, "add `personal_data: false`"),
+        ({"personal_data": False}, "contradicts purpose 'email_marketing'"),
+        ({"personal_data": "no"}, "'personal_data' is true or false"),
+        (
+            {"purpose": "none", "personal_data": False},
+            "marks as personal: email (email)",
+        ),
+        ({"guards": {"max_remove_pct": 5}}, "Did you mean 'max_remove_rate'?"),
+        ({"guards": {"max_remove_rate": 5}}, "is a share between 0 and 1"),
+        ({"guards": {"max_change_rate": True}}, "is a share between 0 and 1"),
+        ({"guards": {"max_change_rate": float("nan")}}, "is a share between 0 and 1"),
+        ({"guards": {"allow_empty": "yes"}}, "allow_empty is true or false"),
+        ({"guards": []}, "'guards' is a map"),
+    ],
+)
+def test_parse_sync_refuses_and_says_where(changes, message):
+    with pytest.raises(SpecError) as caught:
+        parsed(**changes)
+
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"Sync 'mailer__vips' in {PATH}: ")
+    assert caught.value.exit_code == 2
+
+
+def test_parse_sync_without_personal_data_needs_no_purpose():
+    spec = parsed(
+        purpose="none", personal_data=False, mapping={"country": "country_code"}
+    )
+
+    assert spec.purpose is None
+
+
+def test_parse_sync_with_a_purpose_needs_the_customer_of_each_row():
+    model = Model(
+        **{
+            **{name: getattr(MODEL, name) for name in Model.__slots__},
+            "columns": {"email": column("email", "email")},
+        }
+    )
+    incomplete = Manifest("kenning", "1.12.6", "", {model.name: model}, {}, {})
+
+    with pytest.raises(SpecError, match="purpose names column 'customer_id'"):
+        parse_sync(
+            exposure(SYNC | {"key": "email", "mapping": {"e": "email"}}), incomplete
+        )
+
+
+def test_parse_sync_of_two_models_is_refused():
+    two = Exposure(
+        **{
+            **{name: getattr(exposure(SYNC), name) for name in Exposure.__slots__},
+            "depends_on": ("model.kenning.a", "model.kenning.b"),
+        }
+    )
+
+    with pytest.raises(SpecError, match="depends on 2 nodes"):
+        parse_sync(two, manifest())
