@@ -40,6 +40,7 @@ create table if not exists lease (
     holder text not null,
     host text not null,
     process_id integer not null,
+    process_start text not null,
     expires_at text not null
 ) strict;
 create table if not exists run (
@@ -231,12 +232,12 @@ class Ledger:
     def _acquire(self, sync: str, now: datetime) -> Lease:
         with self._transaction():
             row = self._connection.execute(
-                "select fence, host, process_id, expires_at from lease "
+                "select fence, host, process_id, process_start, expires_at from lease "
                 "where sync_name = ?",
                 (sync,),
             ).fetchone()
-            fence, host, process_id, expires_at = row or (0, "", 0, "")
-            if _text(now) < expires_at and _may_be_alive(host, process_id):
+            fence, host, process_id, start, expires_at = row or (0, "", 0, "", "")
+            if _text(now) < expires_at and _may_be_alive(host, process_id, start):
                 raise SyncBusyError(
                     f"Sync '{sync}' is running in process {process_id} on {host}. Wait "
                     "for it to end. If that machine is gone, its lease ends at "
@@ -245,14 +246,15 @@ class Ledger:
             lease = Lease(sync, uuid.uuid4().hex, fence + 1)
             self._connection.execute(
                 "insert or replace into lease "
-                "(sync_name, fence, holder, host, process_id, expires_at) "
-                "values (?, ?, ?, ?, ?, ?)",
+                "(sync_name, fence, holder, host, process_id, process_start, "
+                "expires_at) values (?, ?, ?, ?, ?, ?, ?)",
                 (
                     sync,
                     lease.fence,
                     lease.holder,
                     socket.gethostname(),
                     os.getpid(),
+                    _process_start(os.getpid()),
                     _text(now + LEASE_TIME),
                 ),
             )
@@ -355,7 +357,7 @@ def _unusable(path: Path, error: Exception) -> LedgerError:
     )
 
 
-def _may_be_alive(host: str, process_id: int) -> bool:
+def _may_be_alive(host: str, process_id: int, start: str) -> bool:
     if host != socket.gethostname() or sys.platform == "win32":
         return True
     try:
@@ -364,7 +366,18 @@ def _may_be_alive(host: str, process_id: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    # Numbers of processes come round again, soonest of all in a container.
+    return start == _process_start(process_id)
+
+
+def _process_start(process_id: int) -> str:
+    """When a process of this machine was started, where the system tells; else empty."""
+    try:
+        status = Path(f"/proc/{process_id}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    # The name, in brackets, may hold anything; the start is the 20th word after it.
+    return status.rpartition(")")[2].split()[19]
 
 
 def _text(moment: datetime) -> str:

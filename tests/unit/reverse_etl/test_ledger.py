@@ -124,6 +124,19 @@ def test_the_lease_of_a_dead_process_is_followed_at_once(path, ledger):
         assert lease.fence == 2
 
 
+def test_the_lease_of_a_process_whose_number_came_round_is_followed_at_once(
+    path, ledger
+):
+    with ledger.lease("s", now=NOW):
+        pass
+    _steal(path, process_id=os.getpid(), expires_at="2099-01-01 00:00:00")
+    with sqlite3.connect(path) as connection:
+        connection.execute("update lease set process_start = '12345'")
+
+    with ledger.lease("s", now=NOW) as lease:
+        assert lease.fence == 2
+
+
 def test_the_lease_of_another_machine_is_followed_when_it_has_expired(path, ledger):
     with ledger.lease("s", now=NOW):
         pass
