@@ -117,6 +117,7 @@ normalisation as (
         cast(coalesce(invalid_count, 0) as {{ dbt.type_bigint() }}) as invalid_count
 
     from counts
+    where valid_count + coalesce(invalid_count, 0) > 0
 
 )
 
