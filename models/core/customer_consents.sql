@@ -14,7 +14,12 @@ ranked as (
         row_number() over (
             partition by consent_events.customer_id, consent_events.purpose
             order by
-                case when consent_events.recorded_at is null and consent_events.action = 'withdrawn' then 0 else 1 end,
+                case
+                    when
+                        consent_events.recorded_at is null and consent_events.action = 'withdrawn'
+                        then 0
+                    else 1
+                end,
                 case when consent_events.recorded_at is null then 1 else 0 end,
                 consent_events.recorded_at desc,
                 case when consent_events.action = 'granted' then 1 else 0 end,

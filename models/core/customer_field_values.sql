@@ -12,12 +12,12 @@ blocked as (
 {{ entry.model }} as (
 
     select
-        {{ resolved_customer_id(entry.identified_by) }} as customer_id,
+        {{ resolved_customer_id(entry.identified_by) }},
         cast({{ entry.model }}.{{ entry.record_key }} as {{ dbt.type_string() }}) as record_key,
         {{ entry.model }}.{{ entry.observed_at }} as observed_at,
-        {% for field in entry.fields %}
-        {{ entry.model }}.{{ field }} as field_{{ field }}{{ ',' if not loop.last }}
-        {% endfor %}
+    {% for field in entry.fields %}
+    {{ entry.model }}.{{ field }} as field_{{ field }}{{ ',' if not loop.last }}
+    {% endfor %}
 
     from {{ ref(entry.model) }} as {{ entry.model }}
     {{ customer_lookups(entry.model, entry.identified_by) }}
@@ -112,18 +112,18 @@ field_values as (
 
     select
         -- keys
-        cast(ranked.customer_id as {{ dbt.type_string() }}) as customer_id,
-        cast(ranked.field_name as {{ dbt.type_string() }}) as field_name,
+        ranked.customer_id,
+        ranked.field_name,
         cast(ranked.value_rank as {{ dbt.type_bigint() }}) as value_rank,
 
         -- attributes
-        cast(ranked.field_value as {{ dbt.type_string() }}) as field_value,
+        ranked.field_value,
         cast('source_priority' as {{ dbt.type_string() }}) as rule_name,
 
         -- evidence
-        cast(ranked.source_model as {{ dbt.type_string() }}) as source_model,
-        cast(ranked.record_key as {{ dbt.type_string() }}) as record_key,
-        cast(ranked.observed_at as {{ dbt.type_timestamp() }}) as observed_at
+        ranked.source_model,
+        ranked.record_key,
+        ranked.observed_at
 
     from ranked
 

@@ -58,9 +58,11 @@ golden_fields as (
 
     select
         field_values.customer_id,
-        {% for field in fields %}
-        max(case when field_values.field_name = '{{ field }}' then field_values.field_value end) as {{ field }}{{ ',' if not loop.last }}
-        {% endfor %}
+    {% for field in fields %}
+    max(
+        case when field_values.field_name = '{{ field }}' then field_values.field_value end
+    ) as {{ field }}{{ ',' if not loop.last }}
+    {% endfor %}
 
     from field_values
     where field_values.value_rank = 1
@@ -105,11 +107,14 @@ event_figures as (
 
     select
         events.customer_id,
-        sum(case when events.event_name in ('page_viewed', 'screen_viewed') then 1 else 0 end) as view_count,
-        sum(case when events.event_name = 'ticket_opened' then 1 else 0 end) as ticket_count,
-        sum(case when events.event_name = 'email_opened' then 1 else 0 end) as email_opened_count,
-        sum(case when events.event_name = 'email_clicked' then 1 else 0 end) as email_clicked_count,
-        max(case when events.event_name in ('email_bounced', 'email_marked_as_spam') then 1 else 0 end) as has_email_trouble,
+        count(case when events.event_name in ('page_viewed', 'screen_viewed') then 1 end)
+            as view_count,
+        count(case when events.event_name = 'ticket_opened' then 1 end) as ticket_count,
+        count(case when events.event_name = 'email_opened' then 1 end) as email_opened_count,
+        count(case when events.event_name = 'email_clicked' then 1 end) as email_clicked_count,
+        count(
+            case when events.event_name in ('email_bounced', 'email_marked_as_spam') then 1 end
+        ) as email_trouble_count,
         max(events.occurred_at) as last_event_at
 
     from events
@@ -117,13 +122,15 @@ event_figures as (
 
 ),
 
-consent_flags as (
+granted_consents as (
 
     select
         consents.customer_id,
-        max(case when consents.purpose = 'email_marketing' and consents.is_granted then 1 else 0 end) as email_marketing,
-        max(case when consents.purpose = 'sms_marketing' and consents.is_granted then 1 else 0 end) as sms_marketing,
-        max(case when consents.purpose = 'ads' and consents.is_granted then 1 else 0 end) as ads
+        count(case when consents.purpose = 'email_marketing' and consents.is_granted then 1 end)
+            as email_marketing_count,
+        count(case when consents.purpose = 'sms_marketing' and consents.is_granted then 1 end)
+            as sms_marketing_count,
+        count(case when consents.purpose = 'ads' and consents.is_granted then 1 end) as ads_count
 
     from consents
     group by consents.customer_id
@@ -132,7 +139,7 @@ consent_flags as (
 
 business_contacts as (
 
-    select {{ resolved_customer_id(['salesforce_contact_id']) }} as customer_id
+    select {{ resolved_customer_id(['salesforce_contact_id']) }}
     from salesforce_contacts
     {{ customer_lookups('salesforce_contacts', ['salesforce_contact_id']) }}
     where
@@ -142,7 +149,7 @@ business_contacts as (
     -- union, not union all: one row per customer
     union
 
-    select {{ resolved_customer_id(['hubspot_contact_id']) }} as customer_id
+    select {{ resolved_customer_id(['hubspot_contact_id']) }}
     from hubspot_contact_companies
     {{ customer_lookups('hubspot_contact_companies', ['hubspot_contact_id']) }}
 
@@ -158,7 +165,7 @@ customers as (
 
         -- contact
         golden_fields.email,
-        cast({{ canonical_email('golden_fields.email') }} as {{ dbt.type_string() }}) as email_canonical,
+        {{ canonical_email('golden_fields.email') }} as email_canonical,
         golden_fields.phone,
 
         -- person
@@ -174,68 +181,66 @@ customers as (
         golden_fields.tier as loyalty_tier,
 
         -- standing
-        cast(
-            case
-                when order_figures.order_count is null
-                    and golden_fields.email is null
-                    and golden_fields.phone is null
-                    and golden_fields.user_id is null
-                    and golden_fields.loyalty_id is null
-                    then 'visitor'
-                when order_figures.order_count is null then 'lead'
-                when order_figures.last_ordered_at < {{ dbt.dateadd('day', -365, as_of()) }} then 'lapsed_customer'
-                when order_figures.order_count = 1 then 'new_customer'
-                else 'repeat_customer'
-            end as {{ dbt.type_string() }}
-        ) as lifecycle_stage,
+        case
+            when
+                order_figures.order_count = 1
+                and order_figures.last_ordered_at >= {{ days_ago(365) }}
+                then 'new_customer'
+            when order_figures.last_ordered_at >= {{ days_ago(365) }} then 'repeat_customer'
+            when order_figures.order_count > 0 then 'lapsed_customer'
+            when
+                coalesce(
+                    golden_fields.email,
+                    golden_fields.phone,
+                    golden_fields.user_id,
+                    golden_fields.loyalty_id
+                ) is not null
+                then 'lead'
+            else 'visitor'
+        end as lifecycle_stage,
 
         -- booleans
-        cast(business_contacts.customer_id is not null as {{ dbt.type_boolean() }}) as is_b2b,
-        cast(clusters.is_supercluster as {{ dbt.type_boolean() }}) as is_supercluster,
-        cast(coalesce(consent_flags.email_marketing, 0) = 1 as {{ dbt.type_boolean() }}) as has_email_consent,
-        cast(coalesce(consent_flags.sms_marketing, 0) = 1 as {{ dbt.type_boolean() }}) as has_sms_consent,
-        cast(coalesce(consent_flags.ads, 0) = 1 as {{ dbt.type_boolean() }}) as has_ads_consent,
-        cast(coalesce(event_figures.has_email_trouble, 0) = 1 as {{ dbt.type_boolean() }}) as has_email_trouble,
-        cast(
-            cart_figures.last_cart_abandoned_at is not null
-            and (
-                order_figures.last_ordered_at is null
-                or cart_figures.last_cart_abandoned_at > order_figures.last_ordered_at
-            )
-            as {{ dbt.type_boolean() }}
+        business_contacts.customer_id is not null as is_b2b,
+        clusters.is_supercluster,
+        coalesce(granted_consents.email_marketing_count, 0) > 0 as has_email_consent,
+        coalesce(granted_consents.sms_marketing_count, 0) > 0 as has_sms_consent,
+        coalesce(granted_consents.ads_count, 0) > 0 as has_ads_consent,
+        coalesce(event_figures.email_trouble_count, 0) > 0 as has_email_trouble,
+        cart_figures.last_cart_abandoned_at is not null
+        and (
+            order_figures.last_ordered_at is null
+            or cart_figures.last_cart_abandoned_at > order_figures.last_ordered_at
         ) as has_open_cart,
 
         -- measures
         clusters.identifier_count,
-        cast(coalesce(order_figures.order_count, 0) as {{ dbt.type_bigint() }}) as order_count,
+        coalesce(order_figures.order_count, 0) as order_count,
         cast(coalesce(order_figures.item_count, 0) as {{ dbt.type_bigint() }}) as item_count,
         cast(coalesce(order_figures.revenue_eur, 0) as decimal(18, 2)) as revenue_eur,
-        cast(coalesce(cart_figures.abandoned_cart_count, 0) as {{ dbt.type_bigint() }}) as abandoned_cart_count,
-        cast(coalesce(event_figures.view_count, 0) as {{ dbt.type_bigint() }}) as view_count,
-        cast(coalesce(event_figures.ticket_count, 0) as {{ dbt.type_bigint() }}) as ticket_count,
-        cast(coalesce(event_figures.email_opened_count, 0) as {{ dbt.type_bigint() }}) as email_opened_count,
-        cast(coalesce(event_figures.email_clicked_count, 0) as {{ dbt.type_bigint() }}) as email_clicked_count,
+        coalesce(cart_figures.abandoned_cart_count, 0) as abandoned_cart_count,
+        coalesce(event_figures.view_count, 0) as view_count,
+        coalesce(event_figures.ticket_count, 0) as ticket_count,
+        coalesce(event_figures.email_opened_count, 0) as email_opened_count,
+        coalesce(event_figures.email_clicked_count, 0) as email_clicked_count,
 
         -- timestamps
         clusters.first_seen_at,
-        cast(
-            case
-                when event_figures.last_event_at is null then clusters.last_seen_at
-                when clusters.last_seen_at is null then event_figures.last_event_at
-                when event_figures.last_event_at > clusters.last_seen_at then event_figures.last_event_at
-                else clusters.last_seen_at
-            end as {{ dbt.type_timestamp() }}
-        ) as last_seen_at,
-        cast(order_figures.first_ordered_at as {{ dbt.type_timestamp() }}) as first_ordered_at,
-        cast(order_figures.last_ordered_at as {{ dbt.type_timestamp() }}) as last_ordered_at,
-        cast(cart_figures.last_cart_abandoned_at as {{ dbt.type_timestamp() }}) as last_cart_abandoned_at
+        case
+            when
+                event_figures.last_event_at > clusters.last_seen_at
+                then event_figures.last_event_at
+            else coalesce(clusters.last_seen_at, event_figures.last_event_at)
+        end as last_seen_at,
+        order_figures.first_ordered_at,
+        order_figures.last_ordered_at,
+        cart_figures.last_cart_abandoned_at
 
     from clusters
     left join golden_fields on clusters.customer_id = golden_fields.customer_id
     left join order_figures on clusters.customer_id = order_figures.customer_id
     left join cart_figures on clusters.customer_id = cart_figures.customer_id
     left join event_figures on clusters.customer_id = event_figures.customer_id
-    left join consent_flags on clusters.customer_id = consent_flags.customer_id
+    left join granted_consents on clusters.customer_id = granted_consents.customer_id
     left join business_contacts on clusters.customer_id = business_contacts.customer_id
 
 )

@@ -21,12 +21,19 @@ orders as (
 checkout_carts as (
 
     select
-        coalesce(abandoned_checkouts.cart_token, abandoned_checkouts.checkout_token, abandoned_checkouts.checkout_id) as cart_id,
+        coalesce(
+            abandoned_checkouts.cart_token,
+            abandoned_checkouts.checkout_token,
+            abandoned_checkouts.checkout_id
+        ) as cart_id,
         {{ resolved_customer_id(['shopify_customer_id', 'email', 'phone']) }} as customer_id,
         abandoned_checkouts.currency,
         abandoned_checkouts.total_amount as value_amount,
         abandoned_checkouts.started_at,
-        coalesce(abandoned_checkouts.updated_at, abandoned_checkouts.started_at) as last_activity_at,
+        coalesce(
+            abandoned_checkouts.updated_at,
+            abandoned_checkouts.started_at
+        ) as last_activity_at,
         abandoned_checkouts.completed_at
 
     from abandoned_checkouts
@@ -109,41 +116,38 @@ carts as (
 
     select
         -- keys
-        cast(all_carts.cart_id as {{ dbt.type_string() }}) as cart_id,
-        cast(coalesce(checkout_carts_summed.customer_id, tracked_carts_summed.customer_id) as {{ dbt.type_string() }}) as customer_id,
+        all_carts.cart_id,
+        coalesce(checkout_carts_summed.customer_id, tracked_carts_summed.customer_id)
+            as customer_id,
 
         -- attributes
-        cast(coalesce(checkout_carts_summed.currency, tracked_carts_summed.currency) as {{ dbt.type_string() }}) as currency,
+        coalesce(checkout_carts_summed.currency, tracked_carts_summed.currency) as currency,
 
         -- booleans
-        cast(
-            orders_by_cart.ordered_at is null
-            and checkout_carts_summed.completed_at is null
-            as {{ dbt.type_boolean() }}
-        ) as is_abandoned,
+        orders_by_cart.ordered_at is null
+        and checkout_carts_summed.completed_at is null as is_abandoned,
 
         -- measures
-        cast(coalesce(checkout_carts_summed.value_amount, tracked_carts_summed.value_amount) as decimal(18, 2)) as value_amount,
+        cast(
+            coalesce(checkout_carts_summed.value_amount, tracked_carts_summed.value_amount)
+            as decimal(18, 2)
+        ) as value_amount,
 
         -- timestamps
-        cast(
-            case
-                when checkout_carts_summed.started_at is null then tracked_carts_summed.started_at
-                when tracked_carts_summed.started_at is null then checkout_carts_summed.started_at
-                when checkout_carts_summed.started_at < tracked_carts_summed.started_at then checkout_carts_summed.started_at
-                else tracked_carts_summed.started_at
-            end as {{ dbt.type_timestamp() }}
-        ) as started_at,
-        cast(
-            case
-                when checkout_carts_summed.last_activity_at is null then tracked_carts_summed.last_activity_at
-                when tracked_carts_summed.last_activity_at is null then checkout_carts_summed.last_activity_at
-                when checkout_carts_summed.last_activity_at > tracked_carts_summed.last_activity_at
-                    then checkout_carts_summed.last_activity_at
-                else tracked_carts_summed.last_activity_at
-            end as {{ dbt.type_timestamp() }}
-        ) as last_activity_at,
-        cast(coalesce(orders_by_cart.ordered_at, checkout_carts_summed.completed_at) as {{ dbt.type_timestamp() }}) as ordered_at
+        case
+            when tracked_carts_summed.started_at < checkout_carts_summed.started_at
+                then tracked_carts_summed.started_at
+            else coalesce(checkout_carts_summed.started_at, tracked_carts_summed.started_at)
+        end as started_at,
+        case
+            when tracked_carts_summed.last_activity_at > checkout_carts_summed.last_activity_at
+                then tracked_carts_summed.last_activity_at
+            else
+                coalesce(
+                    checkout_carts_summed.last_activity_at, tracked_carts_summed.last_activity_at
+                )
+        end as last_activity_at,
+        coalesce(orders_by_cart.ordered_at, checkout_carts_summed.completed_at) as ordered_at
 
     from all_carts
     left join tracked_carts_summed on all_carts.cart_id = tracked_carts_summed.cart_id

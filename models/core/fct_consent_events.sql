@@ -62,7 +62,8 @@ unsubscribes as (
 
 ),
 
--- An opt-out box in the CRM has no time of its own: the record's last change is the latest it can be.
+-- An opt-out box in the CRM has no time of its own: the record's last change is the latest
+-- it can be.
 contact_opt_outs as (
 
     select
@@ -119,18 +120,18 @@ consent_events as (
 
     select
         -- keys
-        cast(unioned.consent_event_key as {{ dbt.type_string() }}) as consent_event_key,
-        cast(unioned.customer_id as {{ dbt.type_string() }}) as customer_id,
+        unioned.consent_event_key,
+        unioned.customer_id,
 
         -- attributes
-        cast(unioned.purpose as {{ dbt.type_string() }}) as purpose,
-        cast(unioned.action as {{ dbt.type_string() }}) as action,
-        cast(unioned.consent_source as {{ dbt.type_string() }}) as consent_source,
-        cast(unioned.legal_basis as {{ dbt.type_string() }}) as legal_basis,
-        cast(unioned.policy_version as {{ dbt.type_string() }}) as policy_version,
+        unioned.purpose,
+        unioned.action,
+        unioned.consent_source,
+        unioned.legal_basis,
+        unioned.policy_version,
 
         -- timestamps
-        cast(unioned.recorded_at as {{ dbt.type_timestamp() }}) as recorded_at
+        unioned.recorded_at
 
     from unioned
     where

@@ -18,21 +18,21 @@ orders_in_eur as (
     select
         -- keys
         cast(orders.source_name || ':' || orders.order_id as {{ dbt.type_string() }}) as order_key,
-        cast(orders.order_id as {{ dbt.type_string() }}) as order_id,
+        orders.order_id,
 
         -- foreign keys
-        cast(orders.customer_id as {{ dbt.type_string() }}) as customer_id,
-        cast(orders.store_id as {{ dbt.type_string() }}) as store_id,
-        cast(orders.cart_token as {{ dbt.type_string() }}) as cart_token,
+        orders.customer_id,
+        orders.store_id,
+        orders.cart_token,
 
         -- attributes
-        cast(orders.source_name as {{ dbt.type_string() }}) as source_name,
-        cast(orders.channel as {{ dbt.type_string() }}) as channel,
-        cast(orders.country_code as {{ dbt.type_string() }}) as country_code,
-        cast(orders.currency as {{ dbt.type_string() }}) as currency,
+        orders.source_name,
+        orders.channel,
+        orders.country_code,
+        orders.currency,
 
         -- booleans
-        cast(orders.is_cancelled as {{ dbt.type_boolean() }}) as is_cancelled,
+        orders.is_cancelled,
         cast(orders.refunded_amount > 0 as {{ dbt.type_boolean() }}) as is_refunded,
 
         -- measures
@@ -48,14 +48,16 @@ orders_in_eur as (
         ) as revenue_eur,
 
         -- timestamps
-        cast(orders.ordered_at as {{ dbt.type_timestamp() }}) as ordered_at
+        orders.ordered_at
 
     from orders
     left join exchange_rates
         on
             orders.currency = exchange_rates.currency
             and orders.ordered_at >= exchange_rates.valid_from
-            and (orders.ordered_at < exchange_rates.valid_until or exchange_rates.valid_until is null)
+            and orders.ordered_at < coalesce(
+                exchange_rates.valid_until, cast('9999-12-31' as {{ dbt.type_timestamp() }})
+            )
 
 )
 

@@ -119,14 +119,22 @@ tracked_events as (
         tracks.event_name,
         'segment' as source_name,
         case when tracks.is_app then 'app' else 'web' end as channel,
-        coalesce(products_viewed.product_name, products_added.product_name, tracks.event_text) as subject,
+        coalesce(
+            products_viewed.product_name,
+            products_added.product_name,
+            tracks.event_text
+        ) as subject,
         tracks.message_id as related_id,
         coalesce(
             products_viewed.price_amount,
             products_added.price_amount * coalesce(products_added.quantity, 1),
             checkouts_started.value_amount
         ) as amount,
-        coalesce(products_viewed.currency, products_added.currency, checkouts_started.currency) as currency,
+        coalesce(
+            products_viewed.currency,
+            products_added.currency,
+            checkouts_started.currency
+        ) as currency,
         tracks.occurred_at
 
     from tracks

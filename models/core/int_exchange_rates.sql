@@ -12,7 +12,7 @@ rate_periods as (
     select
         exchange_rates.currency,
         exchange_rates.eur_per_unit,
-        cast(exchange_rates.valid_from as {{ dbt.type_timestamp() }}) as valid_from,
+        exchange_rates.valid_from,
         cast(
             lead(exchange_rates.valid_from) over (
                 partition by exchange_rates.currency

@@ -17,7 +17,9 @@ refunds_by_order as (
     select
         refunds.order_id,
         count(distinct refunds.refund_id) as refund_count,
-        coalesce(sum(refund_lines.subtotal_amount + coalesce(refund_lines.tax_amount, 0)), 0) as refunded_amount,
+        coalesce(
+            sum(refund_lines.subtotal_amount + coalesce(refund_lines.tax_amount, 0)), 0
+        ) as refunded_amount,
         max(refunds.refunded_at) as last_refunded_at
 
     from refunds

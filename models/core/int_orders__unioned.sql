@@ -43,7 +43,11 @@ web_orders as (
         {{ resolved_customer_id(['shopify_customer_id', 'email', 'phone']) }} as customer_id,
         case
             when lower(shopify_orders.source_name) in ('pos', 'shopify_pos') then 'store'
-            when lower(shopify_orders.source_name) in ('app', 'iphone', 'ios', 'android', 'mobile_app') then 'app'
+            when
+                lower(shopify_orders.source_name) in (
+                    'app', 'iphone', 'ios', 'android', 'mobile_app'
+                )
+                then 'app'
             else 'web'
         end as channel,
         cast(null as {{ dbt.type_string() }}) as store_id,

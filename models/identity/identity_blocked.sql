@@ -17,6 +17,7 @@ identifiers as (
     select
         observations.identifier_type,
         observations.identifier_value,
+        lower(observations.identifier_value) as comparable_value,
         min(observations.first_seen_at) as first_seen_at,
         max(observations.last_seen_at) as last_seen_at,
         sum(observations.record_count) as record_count
@@ -28,7 +29,7 @@ identifiers as (
 
 ),
 
--- A value may meet several rules: one row per rule met, of which the first in reading order is kept.
+-- A value may meet several rules: one row per rule met, of which the first in order is kept.
 matched as (
 
     select
@@ -42,7 +43,11 @@ matched as (
         identifiers.last_seen_at,
         row_number() over (
             partition by identifiers.identifier_type, identifiers.identifier_value
-            order by blocking_rules.match, blocking_rules.identifier_type, blocking_rules.value, blocking_rules.reason
+            order by
+                blocking_rules.match,
+                blocking_rules.identifier_type,
+                blocking_rules.value,
+                blocking_rules.reason
         ) as rule_index
 
     from identifiers
@@ -50,8 +55,10 @@ matched as (
         on
             blocking_rules.identifier_type in ('*', identifiers.identifier_type)
             and case
-                when blocking_rules.match = 'exact' then lower(identifiers.identifier_value) = blocking_rules.value
-                else {{ matches_pattern('lower(identifiers.identifier_value)', 'blocking_rules.value') }}
+                when
+                    blocking_rules.match = 'exact'
+                    then identifiers.comparable_value = blocking_rules.value
+                else {{ matches_pattern('identifiers.comparable_value', 'blocking_rules.value') }}
             end
 
 ),
@@ -60,18 +67,18 @@ blocked as (
 
     select
         -- identifier
-        cast(matched.identifier_type as {{ dbt.type_string() }}) as identifier_type,
-        cast(matched.identifier_value as {{ dbt.type_string() }}) as identifier_value,
+        matched.identifier_type,
+        matched.identifier_value,
 
         -- rule
-        cast(matched.match as {{ dbt.type_string() }}) as match_kind,
-        cast(matched.rule_value as {{ dbt.type_string() }}) as rule_value,
-        cast(matched.reason as {{ dbt.type_string() }}) as reason,
+        matched.match as match_kind,
+        matched.rule_value,
+        matched.reason,
 
         -- evidence
         cast(matched.record_count as {{ dbt.type_bigint() }}) as record_count,
-        cast(matched.first_seen_at as {{ dbt.type_timestamp() }}) as first_seen_at,
-        cast(matched.last_seen_at as {{ dbt.type_timestamp() }}) as last_seen_at
+        matched.first_seen_at,
+        matched.last_seen_at
 
     from matched
     where matched.rule_index = 1

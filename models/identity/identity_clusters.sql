@@ -10,21 +10,55 @@ clusters as (
 
     select
         -- customer
-        cast(identity_map.customer_id as {{ dbt.type_string() }}) as customer_id,
+        identity_map.customer_id,
 
         -- size
         cast(count(*) as {{ dbt.type_bigint() }}) as identifier_count,
-        cast(sum(case when identity_map.identifier_type = 'user_id' then 1 else 0 end) as {{ dbt.type_bigint() }}) as user_id_count,
-        cast(sum(case when identity_map.identifier_type = 'loyalty_id' then 1 else 0 end) as {{ dbt.type_bigint() }}) as loyalty_id_count,
-        cast(sum(case when identity_map.identifier_type = 'email' then 1 else 0 end) as {{ dbt.type_bigint() }}) as email_count,
-        cast(sum(case when identity_map.identifier_type = 'phone' then 1 else 0 end) as {{ dbt.type_bigint() }}) as phone_count,
-        cast(sum(case when identity_map.identifier_type in ('device_id', 'anonymous_id') then 1 else 0 end) as {{ dbt.type_bigint() }}) as device_count,
-        cast(sum(case when identity_map.is_shared then 1 else 0 end) as {{ dbt.type_bigint() }}) as shared_identifier_count,
+        cast(
+            sum(
+                case when identity_map.identifier_type = 'user_id' then 1 else 0 end
+            ) as {{ dbt.type_bigint() }}
+        )
+            as user_id_count,
+        cast(
+            sum(
+                case when identity_map.identifier_type = 'loyalty_id' then 1 else 0 end
+            ) as {{ dbt.type_bigint() }}
+        ) as loyalty_id_count,
+        cast(
+            sum(
+                case when identity_map.identifier_type = 'email' then 1 else 0 end
+            ) as {{ dbt.type_bigint() }}
+        )
+            as email_count,
+        cast(
+            sum(
+                case when identity_map.identifier_type = 'phone' then 1 else 0 end
+            ) as {{ dbt.type_bigint() }}
+        )
+            as phone_count,
+        cast(
+            sum(
+                case
+                    when identity_map.identifier_type in ('device_id', 'anonymous_id') then 1 else 0
+                end
+            ) as {{ dbt.type_bigint() }}
+        ) as device_count,
+        cast(sum(case when identity_map.is_shared then 1 else 0 end) as {{ dbt.type_bigint() }})
+            as shared_identifier_count,
 
         -- flags
         cast(
             count(*) > {{ var('supercluster_identifiers') }}
-            or sum(case when identity_map.identifier_type = 'user_id' and not identity_map.is_shared then 1 else 0 end) > 1
+            or sum(
+                case
+                    when
+                        identity_map.identifier_type = 'user_id' and not identity_map.is_shared
+                        then 1
+                    else 0
+                end
+            )
+            > 1
             as {{ dbt.type_boolean() }}
         ) as is_supercluster,
 

@@ -16,17 +16,17 @@ edges as (
 
     select
         -- ends
-        cast(centres.identifier_type as {{ dbt.type_string() }}) as left_identifier_type,
-        cast(centres.identifier_value as {{ dbt.type_string() }}) as left_identifier_value,
-        cast(leaves.identifier_type as {{ dbt.type_string() }}) as right_identifier_type,
-        cast(leaves.identifier_value as {{ dbt.type_string() }}) as right_identifier_value,
+        centres.identifier_type as left_identifier_type,
+        centres.identifier_value as left_identifier_value,
+        leaves.identifier_type as right_identifier_type,
+        leaves.identifier_value as right_identifier_value,
 
         -- evidence
-        cast(links.source_model as {{ dbt.type_string() }}) as source_model,
-        cast(links.record_key as {{ dbt.type_string() }}) as record_key,
+        links.source_model,
+        links.record_key,
         cast(links.record_count as {{ dbt.type_bigint() }}) as record_count,
-        cast(links.first_seen_at as {{ dbt.type_timestamp() }}) as first_seen_at,
-        cast(links.last_seen_at as {{ dbt.type_timestamp() }}) as last_seen_at
+        links.first_seen_at,
+        links.last_seen_at
 
     from links
     inner join nodes as centres on links.centre_node_id = centres.node_id

@@ -32,7 +32,9 @@ attachments as (
         coalesce(components.component_id, links.centre_node_id) as component_id,
         row_number() over (
             partition by links.node_id
-            order by sum(links.record_count) desc, coalesce(components.component_id, links.centre_node_id)
+            order by
+                sum(links.record_count) desc,
+                coalesce(components.component_id, links.centre_node_id)
         ) as attachment_index
 
     from links
@@ -74,17 +76,17 @@ named as (
 
     select
         -- identifier
-        cast(assigned.identifier_type as {{ dbt.type_string() }}) as identifier_type,
-        cast(assigned.identifier_value as {{ dbt.type_string() }}) as identifier_value,
+        assigned.identifier_type,
+        assigned.identifier_value,
 
         -- customer
-        cast({{ customer_id_of('anchors.identifier_type', 'anchors.identifier_value') }} as {{ dbt.type_string() }}) as customer_id,
-        cast(assigned.is_shared as {{ dbt.type_boolean() }}) as is_shared,
+        {{ customer_id_of('anchors.identifier_type', 'anchors.identifier_value') }} as customer_id,
+        assigned.is_shared,
 
         -- evidence
         cast(assigned.record_count as {{ dbt.type_bigint() }}) as record_count,
-        cast(assigned.first_seen_at as {{ dbt.type_timestamp() }}) as first_seen_at,
-        cast(assigned.last_seen_at as {{ dbt.type_timestamp() }}) as last_seen_at
+        assigned.first_seen_at,
+        assigned.last_seen_at
 
     from assigned
     inner join nodes as anchors on assigned.component_id = anchors.node_id

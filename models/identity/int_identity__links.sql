@@ -64,7 +64,8 @@ links as (
         centred.node_id,
         centred.source_model,
         max(case when centred.is_shared then 1 else 0 end) = 1 as is_suppressed,
-        {{ earliest_by('centred.record_key', 'centred.first_seen_at', 'centred.record_key') }} as record_key,
+        {{ earliest_by('centred.record_key', 'centred.first_seen_at', 'centred.record_key') }}
+            as record_key,
         min(centred.first_seen_at) as first_seen_at,
         max(centred.last_seen_at) as last_seen_at,
         sum(centred.record_count) as record_count

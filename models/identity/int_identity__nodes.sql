@@ -34,7 +34,8 @@ identifiers as (
 
 ),
 
--- Numbered in the order first seen, so that the smallest number of a component is its oldest identifier.
+-- Numbered in the order first seen, so that the smallest number of a component is its oldest
+-- identifier.
 nodes as (
 
     select

@@ -26,9 +26,9 @@ with
         and {{ entry.only }}
         {% endif %}
     group by
-        {% for identifier in columns %}
+    {% for identifier in columns %}
         {{ identifier.column }}{{ ',' if not loop.last }}
-        {% endfor %}
+    {% endfor %}
 
 ),
 
