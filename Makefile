@@ -6,7 +6,10 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
-PYTHON ?= python3
+# The first interpreter that fits, python3 preferred.
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	"$$each" -c '$(FITS)' 2> /dev/null && echo "$$each" && exit; done; echo python3)
 PEOPLE ?= 5000
 SEED ?= 1
 PORT ?= 3000
@@ -15,6 +18,8 @@ DOCS_PORT ?= 8080
 BIN := .venv/bin
 # Touched when the environment agrees with the lock file and the package's own metadata.
 INSTALLED := .venv/.installed
+# Certificates of the system, as pip does, so that a company's own authority is trusted.
+UV := VIRTUAL_ENV=.venv UV_SYSTEM_CERTS=1 $(BIN)/uv
 
 # Customer data tools do not phone home.
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
@@ -70,7 +75,7 @@ bench: $(INSTALLED) ## Measure speed and memory, as JSON
 
 .PHONY: lock
 lock: $(INSTALLED) ## Pin every dependency of pyproject.toml anew in requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade \
+	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade \
 		--no-header --no-annotate --no-emit-index-url --quiet \
 		| grep -v '^dbt-core-experimental-parser' > requirements.lock.part
 	mv requirements.lock.part requirements.lock
@@ -88,13 +93,14 @@ reset: clean ## clean, and remove data/ too: the warehouse, the ledger, the file
 # where pip takes a minute. Where uv cannot reach what pip can (pip.conf names a mirror), pip does it.
 $(INSTALLED): requirements.lock pyproject.toml
 	@command -v "$(PYTHON)" > /dev/null || { echo "Kenning needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' was not found. Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "Kenning needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is $$("$(PYTHON)" --version 2>&1). Name another: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@"$(PYTHON)" -c '$(FITS)' || { echo "Kenning needs Python 3.11, 3.12 or 3.13, and '$(PYTHON)' is $$("$(PYTHON)" --version 2>&1). Name another: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2> /dev/null || { echo "'$(PYTHON)' cannot make virtual environments. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 2; }
 	@echo "Installing into .venv (once)"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.lock)"
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet requirements.lock \
-		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --editable . \
+	@$(UV) pip sync --quiet requirements.lock 2> .venv/uv.log || { \
+		echo "uv could not install (.venv/uv.log says why); pip does, which takes some minutes"; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock; }
+	@$(UV) pip install --quiet --no-deps --editable . 2> .venv/uv.log \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

@@ -346,14 +346,13 @@ class _Reader:
             self.fail(node, f"a condition cannot begin with {suggestion}")
         if key == "not":
             return Not(self._condition(value_node, depth + 1))
-        conditions = tuple(
+        attempts = (
             self._attempt(self._condition, item, depth + 1)
             for item in self._items(value_node, _shown(key))
         )
-        usable = tuple(condition for condition in conditions if condition is not None)
-        if len(usable) < len(conditions):
-            raise _Unusable
-        return AllOf(usable) if key == "all" else AnyOf(usable)
+        # What could not be read has been reported, and the definition will be refused.
+        conditions = tuple(condition for condition in attempts if condition is not None)
+        return AllOf(conditions) if key == "all" else AnyOf(conditions)
 
     def _column_condition(
         self, node: yaml.Node, entries: Mapping[str, yaml.Node]

@@ -8,7 +8,7 @@ from audiences.model_files import models_yaml
 REGULARS = Definition(
     name="regulars",
     description="Who comes often: at least monthly. Long enough to be folded over two lines.",
-    owner=Owner("Stores", "stores@nordvik.example"),
+    owner=Owner("Butikker på Ås", "stores@nordvik.example"),
     purpose="ads",
     entity="customer",
     condition=InState("is_b2b", State.IS_TRUE),
@@ -36,7 +36,7 @@ models:
           entity: customer
           purpose: ads
           owner:
-            name: Stores
+            name: Butikker på Ås
             email: stores@nordvik.example
     columns:
       - name: customer_id

@@ -363,6 +363,12 @@ def test_error_says_file_line_and_next_step():
             "digits and single underscores, beginning with a letter.",
         ),
         (
+            "regulars_" * 5 + "abcdef",
+            "name 'regulars_regulars_regulars_regulars_regulars_abcdef' cannot name a "
+            "table. Use at most 50 lower-case letters, digits and single underscores, "
+            "beginning with a letter.",
+        ),
+        (
             "sizes",
             "name 'sizes' is taken: audience_sizes is a table about all audiences. "
             "Choose another.",
