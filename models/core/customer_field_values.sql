@@ -12,7 +12,7 @@ blocked as (
 {{ entry.model }} as (
 
     select
-        {{ resolved_customer_id(entry.identified_by) }},
+        {{ resolved_customer_id(entry.identified_by) }} as customer_id,
         cast({{ entry.model }}.{{ entry.record_key }} as {{ dbt.type_string() }}) as record_key,
         {{ entry.model }}.{{ entry.observed_at }} as observed_at,
     {% for field in entry.fields %}

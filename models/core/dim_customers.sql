@@ -139,7 +139,7 @@ granted_consents as (
 
 business_contacts as (
 
-    select {{ resolved_customer_id(['salesforce_contact_id']) }}
+    select {{ resolved_customer_id(['salesforce_contact_id']) }} as customer_id
     from salesforce_contacts
     {{ customer_lookups('salesforce_contacts', ['salesforce_contact_id']) }}
     where
@@ -149,7 +149,7 @@ business_contacts as (
     -- union, not union all: one row per customer
     union
 
-    select {{ resolved_customer_id(['hubspot_contact_id']) }}
+    select {{ resolved_customer_id(['hubspot_contact_id']) }} as customer_id
     from hubspot_contact_companies
     {{ customer_lookups('hubspot_contact_companies', ['hubspot_contact_id']) }}
 
