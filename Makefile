@@ -16,6 +16,8 @@ PORT ?= 3000
 DOCS_PORT ?= 8080
 
 BIN := .venv/bin
+# Where runs leave what they leave: beside the warehouse, unless KENNING_DATA_DIR says otherwise.
+DATA := $(abspath $(or $(KENNING_DATA_DIR),$(dir $(or $(KENNING_DUCKDB_PATH),data/kenning.duckdb))))
 # Touched when the environment agrees with the lock file and the package's own metadata.
 INSTALLED := .venv/.installed
 # Certificates of the system, as pip does, so that a company's own authority is trusted.
@@ -27,7 +29,6 @@ export DAGSTER_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 export PYTHONUNBUFFERED := 1
 export DBT_PROFILES_DIR := $(CURDIR)
-export DAGSTER_HOME := $(CURDIR)/data/dagster
 
 .PHONY: help
 help: ## List the targets
@@ -59,13 +60,16 @@ format: $(INSTALLED) ## Put Python and SQL into the house style
 
 .PHONY: ui
 ui: $(INSTALLED) ## Show assets, checks and runs in Dagster (PORT=3000)
-	@mkdir -p "$$DAGSTER_HOME"
+	@$(BIN)/python -m orchestration.instance
 	@echo "Dagster: http://127.0.0.1:$(PORT)  (stop with Ctrl-C)"
-	@$(BIN)/dagster dev --module-name orchestration.definitions --host 127.0.0.1 --port $(PORT)
+	@DAGSTER_HOME="$(DATA)/dagster" $(BIN)/dagster dev --module-name orchestration.definitions \
+		--host 127.0.0.1 --port $(PORT)
 
 .PHONY: docs
 docs: $(INSTALLED) ## Serve the models' documentation and lineage (DOCS_PORT=8080)
-	$(BIN)/dbt docs generate
+	@mkdir -p "$(DATA)"
+	$(BIN)/dbt docs generate --static
+	@echo "One page to open or to send: target/static_index.html"
 	@echo "dbt docs: http://127.0.0.1:$(DOCS_PORT)  (stop with Ctrl-C)"
 	@$(BIN)/dbt docs serve --host 127.0.0.1 --port $(DOCS_PORT) --no-browser
 
