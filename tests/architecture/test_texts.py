@@ -104,18 +104,30 @@ BROKEN: list[tuple[Rule, Texts]] = [
 
 @pytest.fixture(scope="module")
 def texts(project_root: Path) -> Texts:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=project_root,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
-    paths = [path for path in sorted(set(listed)) if (project_root / path).is_file()]
     return {
         path: (project_root / path).read_text("utf-8", errors="replace")
-        for path in paths
+        for path in sorted(own_files(project_root))
+        if (project_root / path).is_file()
     }
+
+
+def own_files(root: Path) -> set[str]:
+    """What git tracks or would track; in an unpacked archive, what no run leaves behind."""
+    if (root / ".git").exists():
+        listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(
+            listing, cwd=root, capture_output=True, text=True, check=True
+        )
+        return set(listed.stdout.splitlines())
+    return {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if path.suffix in {".md", ".py", ".sql", ".toml", ".yml", ""}
+        and not LEFT_BEHIND & set(path.relative_to(root).parts)
+    }
+
+
+LEFT_BEHIND = {".venv", "data", "logs", "target", "__pycache__", ".pytest_cache"}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
