@@ -6,7 +6,7 @@
 {% macro as_of() -%}
     {%- set given = var('as_of') or env_var('KENNING_AS_OF', '') or run_started_at.strftime('%Y-%m-%dT%H:%M:%S') -%}
     {%- set instant = given | string | replace('T', ' ') | replace('Z', '') -%}
-    {%- if not modules.re.match('^\d{4}-\d{2}-\d{2}( \d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$', instant) -%}
+    {%- if not modules.re.match('^[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?$', instant) -%}
         {{- exceptions.raise_compiler_error(
             "as_of is '" ~ given ~ "', which is no UTC timestamp. Give it as YYYY-MM-DDTHH:MM:SS, "
             ~ "in dbt_project.yml under vars or as --vars '{as_of: ...}'."

@@ -17,3 +17,12 @@
 {% macro spark__matches_pattern(text, pattern) -%}
     {{ text }} rlike {{ pattern }}
 {%- endmacro %}
+
+{# Snowflake's rlike wants the whole text to match. #}
+{% macro snowflake__matches_pattern(text, pattern) -%}
+    regexp_instr({{ text }}, {{ pattern }}) > 0
+{%- endmacro %}
+
+{% macro bigquery__matches_pattern(text, pattern) -%}
+    regexp_contains({{ text }}, {{ pattern }})
+{%- endmacro %}

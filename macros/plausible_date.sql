@@ -5,7 +5,7 @@
    Args: column (SQL expression of a date), earliest (text, YYYY-MM-DD).
    Returns: a date expression. Example: {{ plausible_date('birth_date', '1900-01-02') }} as normalized_birth_date #}
 {% macro plausible_date(column, earliest) -%}
-    {%- if not modules.re.match('^\d{4}-\d{2}-\d{2}$', earliest) -%}
+    {%- if not modules.re.match('^[0-9]{4}-[0-9]{2}-[0-9]{2}$', earliest) -%}
         {{- exceptions.raise_compiler_error(
             "plausible_date: earliest is '" ~ earliest ~ "'. Give a date as YYYY-MM-DD."
         ) -}}
