@@ -30,6 +30,9 @@ MAX_BATCH_ROWS = 500
 MAX_PAGE_ROWS = 1_000
 MAX_TEXT_LENGTH = 5_000
 
+_POLL_S = 0.05
+"""How often the server looks whether it should stop."""
+
 _ROUTE = re.compile(
     r"/v1/(?P<object>[a-z][a-z0-9_]*)(?P<batch>/batch/(upsert|delete))?"
 )
@@ -56,7 +59,11 @@ class Simulator:
         self.token = token
         self._server = Server(("127.0.0.1", port), self.answer, token)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": _POLL_S},
+            daemon=True,
+        )
 
     def __repr__(self) -> str:
         return f"Simulator({self.url!r})"

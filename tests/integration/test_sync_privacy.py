@@ -1,0 +1,180 @@
+"""No personal value in a log, a report, an error, or a table that is not for values.
+
+A canary stands in every place where a person's value may be: key, field, wrong address.
+"""
+
+import dataclasses
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.destination_simulator import Fault, FaultKind, Simulator, running_simulator
+from reverse_etl.destinations.mailer import MailerDestination
+from reverse_etl.destinations.memory import MemoryDestination
+from reverse_etl.destinations.protocol import BatchResult, RejectedRow
+from reverse_etl.errors import SyncBusyError
+from reverse_etl.transport import HttpTransport, RetryPolicy, Secret
+from tests.sync_world import SyncWorld, open_sync_world
+from warehouse.errors import WarehouseError
+
+CANARY = "canary.ada@example.com"
+TOKEN = "token-canary"
+
+PLACES_FOR_KEYS = {"sync_snapshot"}
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[Simulator]:
+    with running_simulator(tmp_path / "simulator.sqlite", token=TOKEN) as running:
+        yield running
+
+
+@pytest.fixture
+def destination(simulator: Simulator) -> Iterator[MailerDestination]:
+    policy = RetryPolicy(max_attempts=2, first_wait_s=0.0)
+    with HttpTransport(simulator.url, Secret(TOKEN), policy=policy) as transport:
+        yield MailerDestination(transport)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[SyncWorld]:
+    with open_sync_world(tmp_path) as opened:
+        opened.change_spec(
+            mapping=(
+                dataclasses.replace(opened.spec.mapping[0], field="email"),
+                *opened.spec.mapping[1:],
+            )
+        )
+        opened.have_people((CANARY, f"{CANARY} is no address", 1), ("b", CANARY, 2))
+        opened.have_consents(CANARY, "b")
+        yield opened
+
+
+def test_a_run_with_a_refused_row_tells_nobody_who_it_was(
+    world, destination, caplog, tmp_path
+):
+    with caplog.at_level(logging.DEBUG):
+        report = world.run(destination)
+
+    assert report.rejected == 1
+    told = "\n".join([*world.lines, caplog.text, repr(report), repr(world.spec)])
+    assert CANARY not in told
+    assert TOKEN not in told
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(FaultKind.STATUS, status=400),
+        Fault(FaultKind.STATUS, status=500),
+        Fault(FaultKind.DROP_AFTER),
+        Fault(FaultKind.GARBAGE),
+        Fault(FaultKind.SHORT),
+    ],
+    ids=lambda fault: f"{fault.kind.value}-{fault.status}",
+)
+def test_a_run_that_fails_tells_nobody_who_was_in_it(
+    world, destination, simulator, caplog, fault
+):
+    simulator.inject(*[fault] * 2)
+
+    with caplog.at_level(logging.DEBUG):
+        report = world.run(destination)
+
+    told = "\n".join([*world.lines, caplog.text, repr(report), str(report.message)])
+    assert report.status == "failed"
+    assert CANARY not in told
+    assert TOKEN not in told
+
+
+def test_only_the_snapshot_keeps_a_key_and_nothing_keeps_a_field(world, destination):
+    world.run(destination)
+    world.have_people(("b", CANARY, 2))
+    world.run(destination)
+
+    tables = sorted(
+        name for schema, name in world.warehouse.tables() if schema == "retl"
+    )
+    holding = {
+        name
+        for name in tables
+        if any(CANARY in str(row) for row in world.rows(f"select * from retl.{name}"))
+    }
+    assert tables == ["sync_outcomes", "sync_rejected", "sync_runs", "sync_snapshot"]
+    assert holding <= PLACES_FOR_KEYS
+
+
+def test_the_ledger_holds_no_value_while_a_run_is_under_way(
+    world, destination, simulator, tmp_path
+):
+    class Looking(MailerDestination):
+        capabilities = destination.capabilities
+        seen = b""
+
+        def send(self, batch):
+            result = destination.send(batch)
+            for file in tmp_path.glob("ledger.sqlite*"):
+                Looking.seen += file.read_bytes()
+            return result
+
+    world.run(Looking(destination._transport))
+    for file in tmp_path.glob("ledger.sqlite*"):
+        Looking.seen += file.read_bytes()
+
+    assert b"mailer__people" in Looking.seen
+    assert CANARY.encode() not in Looking.seen
+
+
+def test_a_code_or_field_that_quotes_a_value_is_not_kept(world):
+    class Quoting(MemoryDestination):
+        def send(self, batch):
+            return BatchResult((RejectedRow(0, "OTHER", code=CANARY, field=CANARY),))
+
+    report = world.run(Quoting())
+
+    assert report.rejected == 1
+    assert world.rows(
+        "select error_code, error_field from retl.sync_outcomes "
+        "where status = 'rejected'"
+    ) == [(None, None)]
+
+
+def test_errors_of_warehouse_and_lease_hold_no_value(world, destination):
+    world.warehouse.execute(
+        "alter table activation.sync_mailer__people alter order_count type text"
+    )
+    world.warehouse.execute(
+        f"update activation.sync_mailer__people set order_count = '{CANARY}'"
+    )
+    world.warehouse.execute(
+        "create or replace view activation.wrong as "
+        "select *, cast(order_count as bigint) as number "
+        "from activation.sync_mailer__people"
+    )
+    relation = dataclasses.replace(world.spec.relation, name="wrong")
+    world.change_spec(relation=relation)
+    world.change_spec(
+        mapping=(dataclasses.replace(world.spec.mapping[1], column="number"),)
+    )
+
+    with pytest.raises(WarehouseError) as caught:
+        world.run(destination)
+
+    assert CANARY not in f"{caught.value} {caught.value.__cause__}"
+
+
+def test_a_second_run_meanwhile_is_refused_without_a_value(world, destination):
+    class Nested(MailerDestination):
+        capabilities = destination.capabilities
+
+        def send(self, batch):
+            with pytest.raises(SyncBusyError) as caught:
+                world.run(destination)
+            assert CANARY not in str(caught.value)
+            return destination.send(batch)
+
+    report = world.run(Nested(destination._transport))
+
+    assert report.added == 1
