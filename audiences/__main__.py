@@ -4,8 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from audiences.project import Compilation, check_audiences, compile_audiences
-from warehouse.errors import KenningError
+from audiences.project import check_audiences, compile_audiences
+from audiences.report import difference, summary
+from warehouse.errors import EXIT_DATA_PROBLEM, KenningError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,25 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(summary(compilation))
         return 0
     print(difference(compilation), file=sys.stderr)
-    return 1
-
-
-def summary(compilation: Compilation) -> str:
-    """One line on what compiling did."""
-    return (
-        f"{len(compilation.written)} written, {len(compilation.removed)} removed, "
-        f"{len(compilation.unchanged)} unchanged."
-    )
-
-
-def difference(compilation: Compilation) -> str:
-    """The files that differ from their definitions, and what to do about it."""
-    lines = [
-        f"{path.as_posix()} differs from its definition."
-        for path in compilation.written
-    ]
-    lines += [f"{path.as_posix()} has no definition." for path in compilation.removed]
-    return "\n".join([*lines, "Run `kenning audiences compile` and commit the result."])
+    return EXIT_DATA_PROBLEM
 
 
 if __name__ == "__main__":

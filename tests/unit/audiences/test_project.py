@@ -128,6 +128,22 @@ def test_one_bad_definition_leaves_every_file_as_it_was(project: Path):
     assert files_of(project) == before
 
 
+def test_check_reports_a_model_without_a_definition(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    define(project, "newcomers", REGULARS.replace("regulars", "newcomers"))
+    compile_audiences(project)
+    (project / "audiences/definitions/newcomers.yml").unlink()
+    monkeypatch.chdir(project)
+
+    assert main(["check"]) == 1
+    assert (
+        "models/audiences/audience_newcomers.sql has no definition."
+        in capsys.readouterr().err
+    )
+    assert (project / NEWCOMERS_MODEL).exists()
+
+
 def test_check_reports_and_changes_nothing(project: Path):
     compile_audiences(project)
     (project / REGULARS_MODEL).write_text(
