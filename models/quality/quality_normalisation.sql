@@ -21,6 +21,7 @@
     'stg_salesforce__leads': [
         'email', 'phone', 'mobile_phone', 'first_name', 'last_name', 'country_code',
     ],
+    'stg_salesforce__opportunities': ['probability_rate'],
     'stg_zendesk__users': ['email', 'phone', 'full_name'],
     'stg_klaviyo__persons': ['email', 'phone', 'first_name', 'last_name', 'country_code'],
     'stg_stripe__charges': ['receipt_email', 'currency'],

@@ -6,6 +6,18 @@ source as (
 
 ),
 
+normalized as (
+
+    select
+        *,
+        case
+            when probability between 0 and 100 then cast(probability / 100.0 as decimal(5, 4))
+        end as normalized_probability_rate
+
+    from source
+
+),
+
 opportunities as (
 
     select
@@ -26,16 +38,17 @@ opportunities as (
 
         -- measures
         {{ money('amount') }} as opportunity_amount,
-        cast(probability / 100.0 as decimal(5, 4)) as probability_rate,
+        normalized_probability_rate as probability_rate,
 
         -- timestamps
         cast({{ utc_timestamp('close_date') }} as date) as close_date,
         {{ utc_timestamp('created_date') }} as created_at,
 
         -- bookkeeping
+        {{ rejected_columns({'probability_rate': 'probability'}) }} as _rejected_columns,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 
-    from source
+    from normalized
 
 )
 
