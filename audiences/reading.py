@@ -49,6 +49,9 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 MAX_DEPTH = 20
+# A level of conditions is at most two of YAML; far beyond that the parser itself suffers.
+_MAX_YAML_DEPTH = 100
+_TOO_DEEP = f"nested too deeply. Nest at most {MAX_DEPTH} levels."
 MAX_DAYS = 36_500
 MAX_TEXT_LENGTH = 1_000
 
@@ -128,8 +131,13 @@ class _Unusable(Exception):  # noqa: N818 - a jump past a part already reported,
 
 
 def _root_node(text: str, reader: "_Reader") -> yaml.Node:
+    depth = 0
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _MAX_YAML_DEPTH:
+                reader.fail(_line(event.start_mark), _TOO_DEEP)
             if getattr(event, "anchor", None):
                 message = "anchors and aliases are not supported. Write it out."
                 reader.fail(_line(event.start_mark), message)
@@ -142,8 +150,6 @@ def _root_node(text: str, reader: "_Reader") -> yaml.Node:
         reader.fail(line, f"not readable as YAML: {error.problem or error.context}.")
     except yaml.YAMLError:
         reader.fail(1, "not readable as YAML: it holds a character that YAML forbids.")
-    except RecursionError:
-        reader.fail(1, f"nested too deeply. Nest at most {MAX_DEPTH} levels.")
     if node is None:
         reader.fail(1, f"the file is empty. Give it: {_listed(_FIELDS)}.")
     return node
@@ -330,7 +336,7 @@ class _Reader:
 
     def _condition(self, node: yaml.Node, depth: int) -> Condition:
         if depth > MAX_DEPTH:
-            self.fail(node, f"nested too deeply. Nest at most {MAX_DEPTH} levels.")
+            self.fail(node, _TOO_DEEP)
         entries = self._mapping(node, "a condition")
         if "column" in entries:
             return self._column_condition(node, entries)
