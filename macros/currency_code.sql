@@ -7,5 +7,5 @@
 {%- endmacro %}
 
 {% macro default__currency_code(column) -%}
-    {{ regexp_captured('upper(trim(' ~ column ~ '))', '^([A-Z]{3})$') }}
+    {{ regexp_captured('upper(' ~ trimmed_text(column) ~ ')', '^([A-Z]{3})$') }}
 {%- endmacro %}

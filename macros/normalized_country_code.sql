@@ -30,7 +30,7 @@
 {%- endmacro %}
 
 {% macro _country_key(column) -%}
-    replace(lower(trim({{ column }})), '.', '')
+    replace(lower({{ trimmed_text(column) }}), '.', '')
 {%- endmacro %}
 
 {% macro _country_keys() -%}

@@ -13,7 +13,7 @@
 {% macro default__normalized_email(column) -%}
     {%- set blank = '[' ~ blank_characters() ~ ']*' -%}
     {%- set address = regexp_replaced(
-        'lower(' ~ column ~ ')',
+        'lower(' ~ trimmed_text(column) ~ ')',
         '^(?:.*<)?' ~ blank ~ '|' ~ blank ~ '(?:>' ~ blank ~ ')?$',
         ''
     ) -%}

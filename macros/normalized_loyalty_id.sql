@@ -11,7 +11,8 @@
 {%- endmacro %}
 
 {% macro default__normalized_loyalty_id(column) -%}
-    {%- set card = regexp_captured(regexp_replaced('upper(' ~ column ~ ')', '[^0-9A-Z]', ''), '^(NV[0-9]{10})$') -%}
+    {%- set text = regexp_replaced('upper(' ~ trimmed_text(column) ~ ')', '[^0-9A-Z]', '') -%}
+    {%- set card = regexp_captured(text, '^(NV[0-9]{10})$') -%}
     {#- Doubled digits count by the sum of their own digits: 8 becomes 16 becomes 7. -#}
     {%- set doubled = "translate(" ~ card ~ ", '0123456789', '0246813579')" -%}
     case

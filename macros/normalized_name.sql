@@ -9,6 +9,6 @@
 {%- endmacro %}
 
 {% macro default__normalized_name(column) -%}
-    {%- set name = 'trim(' ~ regexp_replaced(unicode_nfc(column), '[' ~ blank_characters() ~ ']+', ' ') ~ ')' -%}
+    {%- set name = 'trim(' ~ regexp_replaced(unicode_nfc(trimmed_text(column)), '[' ~ blank_characters() ~ ']+', ' ') ~ ')' -%}
     {{ regexp_captured(name, '^([-0-9 .,:;?!*_/+#]*[^-0-9 .,:;?!*_/+#].*)$') }}
 {%- endmacro %}

@@ -25,7 +25,7 @@
     {#- One number, perhaps behind a word and before an extension; two numbers in one field are nobody's. -#}
     {%- set blank = blank_characters() -%}
     {%- set number = regexp_captured(
-        'lower(' ~ column ~ ')',
+        'lower(' ~ trimmed_text(column) ~ ')',
         '^[a-z:.' ~ blank ~ ']*([(]*[+]?[0-9().' ~ blank ~ '/\u2010-\u2013-]*[0-9])[.,;' ~ blank
         ~ ']*(?:(?:ext|extension|x|#|toestel|tst|int|wew|linje)[.:=' ~ blank ~ ']*[0-9]+)?[' ~ blank ~ ']*$'
     ) -%}

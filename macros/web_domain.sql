@@ -7,6 +7,6 @@
 {%- endmacro %}
 
 {% macro default__web_domain(column) -%}
-    {%- set address = regexp_replaced('lower(trim(' ~ column ~ '))', '^(?:[a-z]+://)?(?:www[.])?|[:/?#].*$', '') -%}
+    {%- set address = regexp_replaced('lower(' ~ trimmed_text(column) ~ ')', '^(?:[a-z]+://)?(?:www[.])?|[:/?#].*$', '') -%}
     {{ regexp_captured(address, '^((?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?[.])+(?:[a-z]{2,63}|xn--[a-z0-9-]+))$') }}
 {%- endmacro %}
