@@ -52,8 +52,8 @@ def load_target(
     Args:
         project_dir: Folder with dbt_project.yml and profiles.yml. A relative database
             path is taken from here.
-        name: Target to open. Without it: the environment's KENNING_TARGET, else the
-            profile's own default.
+        name: Target to open. Without it, the profile's own, which takes KENNING_TARGET
+            from the environment.
         environ: What `env_var` reads, normally `os.environ`.
 
     Raises:
@@ -78,10 +78,9 @@ def load_target(
         raise TargetError(
             f"Profile '{profile_name}' in {profiles_path} has no outputs."
         )
-    wanted = (
-        name
-        or environ.get(TARGET_VARIABLE)
-        or _render(_text(profile.get("target"), where="target"), environ, profiles_path)
+    # Only the profile itself reads the environment, as for dbt.
+    wanted = name or _render(
+        _text(profile.get("target"), where="target"), environ, profiles_path
     )
     output = outputs.get(wanted)
     if not isinstance(output, dict):

@@ -203,6 +203,7 @@ def test_without_a_purpose_nobody_is_asked_for_consent(world):
 
 def test_rows_without_a_key_or_with_a_shared_one_are_invalid_and_the_rest_goes(world):
     world.have_people(ADA, BO, ("b", "Bob", 9), (None, "Nobody", 1), ("  ", "Blank", 1))
+    world.have_consents("  ", "None")
     destination = MemoryDestination()
 
     report = world.run(destination)

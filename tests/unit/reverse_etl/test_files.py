@@ -107,6 +107,19 @@ def test_the_manifest_tells_rows_bytes_and_digest_of_each_file(destination, fold
     assert manifest["key"] == "customer_id"
 
 
+def test_the_folder_gets_its_name_when_all_of_it_is_written(destination, folder):
+    seen: list[tuple[bool, int]] = []
+
+    def watching() -> Iterator[Change]:
+        (unfinished,) = folder.parent.iterdir()
+        seen.append((folder.exists(), unfinished.stat().st_ino))
+        yield from CHANGES
+
+    destination.send(batch(changes=watching()))
+
+    assert seen == [(False, folder.stat().st_ino)]
+
+
 def test_a_run_that_breaks_off_leaves_no_folder(destination, folder):
     def breaking() -> Iterator[Change]:
         yield CHANGES[0]

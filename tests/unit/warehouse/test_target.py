@@ -52,6 +52,14 @@ def test_load_target_with_kenning_target_set_takes_that_one(project):
     assert load_target(project, environ=environ).path == Path("/srv/shared.duckdb")
 
 
+def test_load_target_takes_the_profiles_target_as_dbt_does(project):
+    (project / "profiles.yml").write_text(
+        PROFILES.replace("{{ env_var('KENNING_TARGET', 'laptop') }}", "laptop")
+    )
+
+    assert load_target(project, environ={"KENNING_TARGET": "office"}).name == "laptop"
+
+
 def test_load_target_with_a_name_ignores_the_environment(project):
     environ = {"KENNING_TARGET": "shared"}
 
