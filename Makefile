@@ -62,7 +62,7 @@ format: $(INSTALLED) ## Put Python and SQL into the house style
 ui: $(INSTALLED) ## Show assets, checks and runs in Dagster (PORT=3000)
 	@$(BIN)/python -m orchestration.instance
 	@echo "Dagster: http://127.0.0.1:$(PORT)  (stop with Ctrl-C)"
-	@DAGSTER_HOME="$(DATA)/dagster" $(BIN)/dagster dev --module-name orchestration.definitions \
+	@DAGSTER_HOME="$(DATA)/dagster" PYTHONWARNINGS=ignore $(BIN)/dagster dev --module-name orchestration.definitions \
 		--host 127.0.0.1 --port $(PORT)
 
 .PHONY: docs
