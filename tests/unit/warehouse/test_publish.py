@@ -47,11 +47,13 @@ def test_publish_copies_tables_and_views_of_the_public_schemas_only(target, tmp_
 def test_publish_again_replaces_the_copy_and_leaves_nothing_beside_it(target, tmp_path):
     published = tmp_path / "published" / "kenning.duckdb"
     publish(target, published)
+    first = published.stat().st_ino
     with open_warehouse(target) as warehouse:
         warehouse.execute("update core.dim_customers set name = 'grace'")
 
     publish(target, published)
 
+    assert published.stat().st_ino != first
     assert [entry.name for entry in published.parent.iterdir()] == ["kenning.duckdb"]
     with open_warehouse(duckdb_target(published), read_only=True) as warehouse:
         assert warehouse.query("select name from core.names") == [("grace",)]
