@@ -1,0 +1,236 @@
+"""Builds a world and lands its raw tables, all of them or none.
+
+Runs the SQL of `demo/sql` in order: first what the whole company shares, then block by block
+of people, last what sums over all of them. Decides nothing about the world; that is in the
+SQL. The truth goes into a database of its own, which no model reads.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeAlias
+
+from sqlglot import exp, parse
+
+from demo.errors import WorldError
+from demo.mess import PLACEHOLDER_DEVICE_ID, PLACEHOLDER_EMAILS, PLACEHOLDER_USER_IDS
+from demo.scripts import script, set_settings, set_variables
+from demo.world import WORLD_VERSION, WorldSpec
+from warehouse.connection import Warehouse
+
+logger = logging.getLogger(__name__)
+
+Progress: TypeAlias = Callable[[str, float], None]
+"""Called with what is being done now and the share of the whole that is done, 0 to 1."""
+
+BLOCK_PEOPLE = 36_000
+"""People built at once: more take more memory, fewer more planning (about 1 s a block)."""
+
+MEMORY_LIMIT = "1200MB"
+"""For the engine while a world is built; Python and the engine's own code come on top."""
+
+_RAW_TABLES_SCRIPT = "raw_tables.sql"
+
+_COMPANY_SCRIPTS = (
+    "random.sql",
+    "spelling.sql",
+    "truth/starts.sql",
+    "world/words.sql",
+    "world/catalogue.sql",
+    "world/campaigns.sql",
+    "world/companies.sql",
+    "world/kinship.sql",
+    "world/support.sql",
+    _RAW_TABLES_SCRIPT,
+    "sources/company_records.sql",
+)
+
+_BLOCK_SCRIPTS = (
+    "truth/sightings.sql",
+    "world/people.sql",
+    "world/purchases.sql",
+    "world/mailings.sql",
+    "world/visits.sql",
+    "world/arrivals.sql",
+    "world/contexts.sql",
+    "world/carts.sql",
+    "world/contacts.sql",
+    "sources/shopify.sql",
+    "sources/segment.sql",
+    "sources/loyalty.sql",
+    "sources/till.sql",
+    "sources/klaviyo.sql",
+    "sources/consent_log.sql",
+    "sources/zendesk.sql",
+    "sources/stripe.sql",
+    "sources/hubspot.sql",
+    "sources/salesforce.sql",
+    "sources/ad_clicks.sql",
+    "truth/block.sql",
+)
+
+_CLOSING_SCRIPTS = ("sources/ad_spend.sql", "truth/whole.sql")
+
+_TRUTH_SCRIPT = "truth/tables.sql"
+
+
+def land(
+    spec: WorldSpec,
+    warehouse: Warehouse,
+    truth: Warehouse,
+    *,
+    progress: Progress = lambda _doing, _done: None,
+    block_people: int = BLOCK_PEOPLE,
+) -> dict[str, int]:
+    """Replace the raw tables by those of a new world, and the truth by its truth.
+
+    One transaction: when anything fails, the raw tables of before are still there, and so is
+    their truth.
+
+    Args:
+        spec: The world.
+        warehouse: Gets the raw tables, in the schemas of their sources.
+        truth: Another database; gets the schema `truth`.
+        progress: Told about each step before it begins.
+        block_people: People built at once. The rows do not depend on it.
+
+    Returns:
+        Rows per raw table, by "schema.table".
+
+    Raises:
+        WorldError: `truth` is the warehouse itself.
+        WarehouseError: A database refused a statement; nothing was changed.
+    """
+    if truth.target.path == warehouse.target.path:
+        raise WorldError(
+            f"The truth must not lie in the warehouse {warehouse.target.path}, where models "
+            "could read it. Give it a database file of its own."
+        )
+    blocks = list(spec.blocks(block_people))
+    # Weights are seconds as measured for a block of 36,000 people.
+    whole_work = 1.0 + 12.0 * len(blocks) + 3.0
+    done_work = 0.0
+
+    def step(doing: str, scripts: tuple[str, ...], work: float) -> None:
+        nonlocal done_work
+        progress(doing, done_work / whole_work)
+        for name in scripts:
+            logger.debug("demo world: %s", name)
+            warehouse.execute(script(name))
+        done_work += work
+
+    with (
+        TemporaryDirectory(
+            prefix="kenning-truth-", dir=truth.target.path.parent
+        ) as folder,
+        _little_memory(warehouse),
+        warehouse.transaction(),
+        _temporary_tables(warehouse),
+    ):
+        set_variables(warehouse, _world_variables(spec) | {"handover": folder})
+        step("the company: stores, articles, campaigns", _COMPANY_SCRIPTS, 1.0)
+        for first, last in blocks:
+            set_variables(warehouse, {"first_person": first, "last_person": last})
+            step(
+                f"people {first:,} to {last:,} of {spec.people:,}", _BLOCK_SCRIPTS, 12.0
+            )
+        step("advertising costs and the truth", _CLOSING_SCRIPTS, 2.0)
+        row_counts = {
+            f"{table.db}.{table.name}": _row_count(warehouse, table)
+            for table in raw_tables()
+        }
+        progress("writing it down", done_work / whole_work)
+        _write_truth(spec, truth, Path(folder))
+    progress("landed", 1.0)
+    return row_counts
+
+
+def raw_tables() -> tuple[exp.Table, ...]:
+    """The tables that a world lands, in the order of their declaration."""
+    return tuple(
+        statement.this.this
+        for statement in parse(script(_RAW_TABLES_SCRIPT), dialect="duckdb")
+        if isinstance(statement, exp.Create) and statement.kind == "TABLE"
+    )
+
+
+def _write_truth(spec: WorldSpec, truth: Warehouse, folder: Path) -> None:
+    with truth.transaction():
+        set_variables(
+            truth,
+            {
+                "handover": str(folder),
+                "seed": spec.seed,
+                "people": spec.people,
+                "as_of": spec.as_of,
+                "version": WORLD_VERSION,
+                "mess": spec.mess.as_json(),
+            },
+        )
+        truth.execute(script(_TRUTH_SCRIPT))
+
+
+def _world_variables(spec: WorldSpec) -> dict[str, object]:
+    return {
+        "seed": spec.seed,
+        "people": spec.people,
+        "as_of": spec.as_of,
+        "started_at": spec.started_at,
+        "span_s": int((spec.as_of - spec.started_at).total_seconds()),
+        "placeholder_emails": list(PLACEHOLDER_EMAILS),
+        "placeholder_user_ids": list(PLACEHOLDER_USER_IDS),
+        "placeholder_device_id": PLACEHOLDER_DEVICE_ID,
+    } | {f"mess_{name}": share for name, share in spec.mess.shares().items()}
+
+
+def _row_count(warehouse: Warehouse, table: exp.Table) -> int:
+    [(count,)] = warehouse.query(
+        exp.select(exp.Count(this=exp.Star())).from_(table.copy())
+    )
+    return int(str(count))
+
+
+@contextmanager
+def _little_memory(warehouse: Warehouse) -> Iterator[None]:
+    """A low limit on the engine's memory, and no promise about the order of rows."""
+    [(limit, keeps_order)] = warehouse.query(
+        exp.select(
+            exp.func("current_setting", exp.convert("memory_limit")),
+            exp.func("current_setting", exp.convert("preserve_insertion_order")),
+        )
+    )
+    set_settings(
+        warehouse, {"memory_limit": MEMORY_LIMIT, "preserve_insertion_order": "false"}
+    )
+    try:
+        yield
+    finally:
+        set_settings(
+            warehouse,
+            {"memory_limit": str(limit), "preserve_insertion_order": str(keeps_order)},
+        )
+
+
+@contextmanager
+def _temporary_tables(warehouse: Warehouse) -> Iterator[None]:
+    """Drops the temporary tables and views that are made inside."""
+    before = _temporary_relations(warehouse)
+    yield
+    for name, kind in sorted(_temporary_relations(warehouse) - before, reverse=True):
+        warehouse.execute(
+            exp.Drop(tables=[exp.table_(name, db="main", catalog="temp")], kind=kind)
+        )
+
+
+def _temporary_relations(warehouse: Warehouse) -> set[tuple[str, str]]:
+    found = warehouse.query(
+        exp.select("table_name", "table_type")
+        .from_("information_schema.tables")
+        .where(exp.column("table_catalog").eq("temp"))
+    )
+    return {
+        (str(name), "VIEW" if table_type == "VIEW" else "TABLE")
+        for name, table_type in found
+    }
