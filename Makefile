@@ -10,8 +10,6 @@ SHELL := /bin/bash
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	"$$each" -c '$(FITS)' 2> /dev/null && echo "$$each" && exit; done; echo python3)
-PEOPLE ?= 5000
-SEED ?= 1
 PORT ?= 3000
 DOCS_PORT ?= 8080
 
@@ -35,8 +33,8 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(INSTALLED) ## Build the demo company, run the whole job, print a report (PEOPLE=5000 SEED=1)
-	@$(BIN)/kenning demo --people $(PEOPLE) --seed $(SEED)
+demo: $(INSTALLED) ## Build the demo company, run the whole job, print a report (PEOPLE=5000 SEED=…)
+	@$(BIN)/kenning demo $(if $(PEOPLE),--people $(PEOPLE)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: test
 test: $(INSTALLED) ## Run every test (ARGS="-k audiences" narrows)
