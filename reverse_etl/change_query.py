@@ -19,8 +19,7 @@ from reverse_etl.content_hash import row_hash, type_tag
 from reverse_etl.plan import Counts
 from reverse_etl.query_text import filled_select
 from reverse_etl.spec import CUSTOMER_COLUMN, Mode, SyncSpec
-from warehouse.connection import Column, Row, Value
-from warehouse.manifest import Relation
+from warehouse.values import Column, Relation, Row, Value
 
 CONSENTS = Relation("core", "customer_consents")
 """One row per customer and purpose: customer_id, purpose, is_granted."""

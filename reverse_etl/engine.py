@@ -58,7 +58,8 @@ from reverse_etl.retl_tables import (
 )
 from reverse_etl.snapshot import Outcomes, RunStatus, SyncRecord
 from reverse_etl.spec import CUSTOMER_COLUMN, Mode, SyncSpec
-from warehouse.connection import Column, Row, Value, Warehouse
+from warehouse.connection import Warehouse
+from warehouse.values import Column, Row, Value
 
 Log = Callable[[str], None]
 """Takes one line of progress: names and counts, never a value of a row."""

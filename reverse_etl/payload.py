@@ -10,7 +10,7 @@ from typing import TypeAlias
 from reverse_etl.errors import ContractError
 from reverse_etl.plan import Op
 from reverse_etl.spec import SyncSpec
-from warehouse.connection import Value
+from warehouse.values import Value
 
 WireValue: TypeAlias = str | int | float | bool | None
 """What a field may be on the wire: a JSON scalar."""

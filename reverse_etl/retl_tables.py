@@ -15,8 +15,8 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from warehouse.connection import Value, Warehouse
-from warehouse.manifest import Relation
+from warehouse.connection import Warehouse
+from warehouse.values import Relation, Value
 
 SCHEMA = "retl"
 RUNS = Relation(SCHEMA, "sync_runs")

@@ -31,8 +31,8 @@ from reverse_etl.retl_tables import (
     temporary,
 )
 from reverse_etl.spec import SyncSpec
-from warehouse.connection import Value, Warehouse
-from warehouse.manifest import Relation
+from warehouse.connection import Warehouse
+from warehouse.values import Relation, Value
 
 _RELATIONS: dict[str, exp.Table] = {
     "outcomes": OUTCOMES.to_table(),

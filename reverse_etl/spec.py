@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from reverse_etl.errors import SpecError
-from warehouse.manifest import Exposure, Json, Manifest, Model, Relation
+from warehouse.manifest import Exposure, Json, Manifest, Model
+from warehouse.values import Relation
 
 Constant: TypeAlias = str | int | float | bool | None
 

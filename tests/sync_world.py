@@ -16,9 +16,9 @@ from reverse_etl.engine import RunReport, plan_sync, run_sync
 from reverse_etl.ledger import Ledger, open_ledger
 from reverse_etl.plan import SyncPlan
 from reverse_etl.spec import FieldMapping, Guards, Mode, SyncSpec
-from warehouse.connection import Value, Warehouse, open_warehouse
-from warehouse.manifest import Relation
+from warehouse.connection import Warehouse, open_warehouse
 from warehouse.target import STORAGE_VERSION, Target
+from warehouse.values import Relation, Value
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 ANYTHING_GOES = Guards(max_remove_rate=1, max_change_rate=1, allow_empty=True)

@@ -8,9 +8,6 @@ SQL of its own beyond the catalog.
 import contextlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time
-from decimal import Decimal
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,13 +25,19 @@ from warehouse.errors import (
     safe_reason,
 )
 from warehouse.target import Target
+from warehouse.values import Column, Row, Value
 
-Value: TypeAlias = (
-    str | int | float | bool | Decimal | date | datetime | time | bytes | None
-)
-"""What a column of a row may be, past the driver. Timestamps are naive and mean UTC."""
+__all__ = [
+    "Column",
+    "ColumnData",
+    "Row",
+    "Statement",
+    "Value",
+    "Warehouse",
+    "open_warehouse",
+    "translated",
+]
 
-Row: TypeAlias = tuple[Value, ...]
 Statement: TypeAlias = exp.Expr | str
 ColumnData: TypeAlias = (
     "Sequence[object] | np.ndarray[tuple[int], np.dtype[np.generic]]"
@@ -42,14 +45,6 @@ ColumnData: TypeAlias = (
 
 _INSERT_VIEW = "_kenning_insert"
 _NAME_ERRORS = (duckdb.CatalogException, duckdb.BinderException)
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column as the engine describes it, its type in the engine's own words."""
-
-    name: str
-    data_type: str
 
 
 class Warehouse:

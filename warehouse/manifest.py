@@ -13,28 +13,25 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 import yaml
-from sqlglot import exp
 
 from warehouse.errors import ManifestError
+from warehouse.values import Relation
+
+__all__ = [
+    "ColumnInfo",
+    "Exposure",
+    "Json",
+    "Manifest",
+    "Model",
+    "Relation",
+    "Source",
+    "load_manifest",
+    "project_variables",
+]
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 _PARSE_AGAIN = "Run `dbt parse` and try again."
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A table or view by schema and name; the open target is the database."""
-
-    schema: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
-
-    def to_table(self) -> exp.Table:
-        """The relation inside a query."""
-        return exp.table_(self.name, db=self.schema, quoted=True)
 
 
 @dataclass(frozen=True, slots=True)

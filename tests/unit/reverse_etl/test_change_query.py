@@ -17,8 +17,7 @@ from reverse_etl.change_query import (
 )
 from reverse_etl.spec import FieldMapping
 from tests.sync_world import SPEC
-from warehouse.connection import Column
-from warehouse.manifest import Relation
+from warehouse.values import Column, Relation
 
 COLUMNS = (
     Column("person_key", "VARCHAR"),

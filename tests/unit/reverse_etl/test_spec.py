@@ -4,7 +4,8 @@ import pytest
 
 from reverse_etl.errors import SpecError
 from reverse_etl.spec import FieldMapping, Guards, Mode, parse_sync, sync_specs
-from warehouse.manifest import ColumnInfo, Exposure, Json, Manifest, Model, Relation
+from warehouse.manifest import ColumnInfo, Exposure, Json, Manifest, Model
+from warehouse.values import Relation
 
 PATH = "models/activation/_activation__exposures.yml"
 

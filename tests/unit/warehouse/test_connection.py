@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sqlglot import exp
 
-from warehouse.connection import Column, Warehouse, open_warehouse
+from warehouse.connection import Warehouse, open_warehouse
 from warehouse.errors import (
     WarehouseCorruptError,
     WarehouseError,
@@ -19,6 +19,7 @@ from warehouse.errors import (
     WarehouseMissingError,
 )
 from warehouse.target import STORAGE_VERSION, Target
+from warehouse.values import Column
 
 CANARY = "canary.ada@example.com"
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from warehouse.errors import ManifestError
-from warehouse.manifest import ColumnInfo, Relation, load_manifest, project_variables
+from warehouse.manifest import ColumnInfo, load_manifest, project_variables
+from warehouse.values import Relation
 
 
 def column(name: str, **more: object) -> dict[str, object]:
