@@ -11,6 +11,24 @@
     end
 {%- endmacro %}
 
+{# The type whose blocking rules hold for an identifier type: its own, or what blocked_as says.
+
+   Args: type_column (SQL expression of a text).
+   Returns: a text expression. #}
+{% macro blocked_as(type_column) -%}
+    {%- set entries = var('identifier_types') | selectattr('blocked_as', 'defined') | list -%}
+    {%- if entries -%}
+    case {{ type_column }}
+    {%- for entry in entries %}
+        when '{{ entry.type }}' then '{{ entry.blocked_as }}'
+    {%- endfor %}
+        else {{ type_column }}
+    end
+    {%- else -%}
+    {{ type_column }}
+    {%- endif -%}
+{%- endmacro %}
+
 {# The limit rules of vars.identifier_types, flat.
 
    Returns: a list of {type, linked_type, limit}, in the order of the variable. #}

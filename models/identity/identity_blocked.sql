@@ -17,6 +17,7 @@ identifiers as (
     select
         observations.identifier_type,
         observations.identifier_value,
+        {{ blocked_as('observations.identifier_type') }} as rule_type,
         lower(observations.identifier_value) as comparable_value,
         min(observations.first_seen_at) as first_seen_at,
         max(observations.last_seen_at) as last_seen_at,
@@ -29,37 +30,77 @@ identifiers as (
 
 ),
 
--- A value may meet several rules: one row per rule met, of which the first in order is kept.
-matched as (
+identifier_types as (
+
+    select distinct identifiers.rule_type
+    from identifiers
+
+),
+
+-- A rule for every type becomes one rule per type, so that rules are found by equality.
+typed_rules as (
+
+    select
+        identifier_types.rule_type,
+        blocking_rules.match,
+        blocking_rules.value as rule_value,
+        blocking_rules.reason
+
+    from blocking_rules
+    inner join identifier_types
+        on blocking_rules.identifier_type in ('*', identifier_types.rule_type)
+
+),
+
+-- LIKE and not regular expressions: it means the same on every engine, and a pattern that
+-- differs from row to row is not compiled anew for each.
+hits as (
 
     select
         identifiers.identifier_type,
         identifiers.identifier_value,
-        blocking_rules.match,
-        blocking_rules.value as rule_value,
-        blocking_rules.reason,
-        identifiers.record_count,
-        identifiers.first_seen_at,
-        identifiers.last_seen_at,
-        row_number() over (
-            partition by identifiers.identifier_type, identifiers.identifier_value
-            order by
-                blocking_rules.match,
-                blocking_rules.identifier_type,
-                blocking_rules.value,
-                blocking_rules.reason
-        ) as rule_index
+        typed_rules.match,
+        typed_rules.rule_value,
+        typed_rules.reason
 
     from identifiers
-    inner join blocking_rules
+    inner join typed_rules
         on
-            blocking_rules.identifier_type in ('*', identifiers.identifier_type)
-            and case
-                when
-                    blocking_rules.match = 'exact'
-                    then identifiers.comparable_value = blocking_rules.value
-                else {{ matches_pattern('identifiers.comparable_value', 'blocking_rules.value') }}
-            end
+            identifiers.rule_type = typed_rules.rule_type
+            and identifiers.comparable_value = typed_rules.rule_value
+    where typed_rules.match = 'exact'
+
+    union all
+
+    select
+        identifiers.identifier_type,
+        identifiers.identifier_value,
+        typed_rules.match,
+        typed_rules.rule_value,
+        typed_rules.reason
+
+    from identifiers
+    inner join typed_rules on identifiers.rule_type = typed_rules.rule_type
+    where
+        (typed_rules.match = 'like' and identifiers.comparable_value like typed_rules.rule_value)
+        or (
+            typed_rules.match = 'characters'
+            and translate(identifiers.comparable_value, typed_rules.rule_value, '') = ''
+        )
+
+),
+
+-- A value may meet several rules: the first in the order of these columns is named.
+ranked_hits as (
+
+    select
+        hits.*,
+        row_number() over (
+            partition by hits.identifier_type, hits.identifier_value
+            order by hits.match, hits.rule_value, hits.reason
+        ) as hit_index
+
+    from hits
 
 ),
 
@@ -67,21 +108,25 @@ blocked as (
 
     select
         -- identifier
-        matched.identifier_type,
-        matched.identifier_value,
+        identifiers.identifier_type,
+        identifiers.identifier_value,
 
         -- rule
-        matched.match as match_kind,
-        matched.rule_value,
-        matched.reason,
+        ranked_hits.match as match_kind,
+        ranked_hits.rule_value,
+        ranked_hits.reason,
 
         -- evidence
-        cast(matched.record_count as {{ dbt.type_bigint() }}) as record_count,
-        matched.first_seen_at,
-        matched.last_seen_at
+        cast(identifiers.record_count as {{ dbt.type_bigint() }}) as record_count,
+        identifiers.first_seen_at,
+        identifiers.last_seen_at
 
-    from matched
-    where matched.rule_index = 1
+    from ranked_hits
+    inner join identifiers
+        on
+            ranked_hits.identifier_type = identifiers.identifier_type
+            and ranked_hits.identifier_value = identifiers.identifier_value
+    where ranked_hits.hit_index = 1
 
 )
 
