@@ -1,0 +1,113 @@
+"""`make bench`: how long the demo takes and how much memory it holds, as JSON.
+
+Everything happens in a temporary folder. Seconds are wall-clock. Memory is the greatest sum
+over a step's processes, seen five times a second; only Linux tells it, elsewhere it is null.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+KENNING = str(Path(sys.executable).parent / "kenning")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+SAMPLE_S = 0.2
+
+LAND_100K = """
+from pathlib import Path
+from sys import argv
+from dataclasses import replace
+from demo.landing import land
+from demo.world import WorldSpec
+from warehouse.connection import open_warehouse
+from warehouse.target import load_target
+
+target = load_target(Path(argv[1]))
+truth = replace(target, path=target.path.with_name("bench_truth.duckdb"))
+with open_warehouse(target) as warehouse, open_warehouse(truth) as other:
+    rows = land(WorldSpec(people=100_000), warehouse, other)
+print(sum(rows.values()))
+"""
+
+
+def main() -> int:
+    """Measure every step; a step that fails ends it with that step's exit code."""
+    results: dict[str, object] = {
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+    }
+    with tempfile.TemporaryDirectory(prefix="kenning-bench-") as folder:
+        steps = {
+            "demo_default": ([KENNING, "demo"], "demo"),
+            "demo_second_run": ([KENNING, "demo"], "demo"),
+            "raw_tables_100000_people": (
+                [sys.executable, "-c", LAND_100K, str(ROOT)],
+                "raw",
+            ),
+        }
+        for name, (command, data) in steps.items():
+            sys.stderr.write(f"{name} ...\n")
+            path = Path(folder) / data / "kenning.duckdb"
+            path.parent.mkdir(exist_ok=True)
+            measured = measure(command, os.environ | {"KENNING_DUCKDB_PATH": str(path)})
+            results[name] = measured
+            if measured["exit_code"]:
+                break
+    print(json.dumps(results, indent=2))
+    return next(
+        (
+            int(str(step["exit_code"]))
+            for step in results.values()
+            if isinstance(step, dict) and step["exit_code"]
+        ),
+        0,
+    )
+
+
+def measure(
+    command: Sequence[str], environ: Mapping[str, str]
+) -> dict[str, float | None]:
+    """Run a command to its end and say what it took."""
+    peak = 0
+    started = time.perf_counter()
+    with subprocess.Popen(
+        command, cwd=ROOT, env=dict(environ), stdout=subprocess.DEVNULL
+    ) as process:
+        while process.poll() is None:
+            peak = max(peak, resident_bytes(process.pid))
+            time.sleep(SAMPLE_S)
+    return {
+        "seconds": round(time.perf_counter() - started, 1),
+        "peak_memory_mib": round(peak / 2**20) if peak else None,
+        "exit_code": process.returncode,
+    }
+
+
+def resident_bytes(process_id: int) -> int:
+    """Memory of a process and its descendants; 0 where /proc does not tell."""
+    pages: dict[int, int] = {}
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        number = int(stat.parent.name)
+        parents[number], pages[number] = int(fields[1]), int(fields[21])
+    family = {process_id}
+    grew = True
+    while grew:
+        children = {child for child, parent in parents.items() if parent in family}
+        grew = not children <= family
+        family |= children
+    return sum(pages.get(member, 0) for member in family) * PAGE_BYTES
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
