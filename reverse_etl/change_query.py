@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from reverse_etl.content_hash import row_hash, type_tag
+from reverse_etl.content_hash import TypeTag, row_hash, type_tag
 from reverse_etl.plan import Counts
 from reverse_etl.query_text import filled_select
 from reverse_etl.spec import CUSTOMER_COLUMN, Mode, SyncSpec
@@ -249,7 +249,7 @@ def frozen_source(
         exp.alias_(row_hash(spec.mapping, hashed, dialect=dialect), "row_hash"),
     ]
     selected += [
-        exp.alias_(_model_column(column), name)
+        exp.alias_(_sent(*hashed[column]), name)
         for name, column in _columns_of_fields(spec)
     ]
     query = exp.select(*selected).from_(
@@ -398,6 +398,11 @@ def _has_consent(spec: SyncSpec) -> exp.Expr:
 
 def _granted_customer() -> exp.Column:
     return exp.column("customer_id", "granted")
+
+
+def _sent(column: exp.Expr, tag: TypeTag) -> exp.Expr:
+    # Some types are read as objects of their own by the driver (uuid), and sent as text.
+    return exp.cast(column.copy(), "text") if tag is TypeTag.TEXT else column.copy()
 
 
 def _model_column(name: str) -> exp.Column:

@@ -106,7 +106,7 @@ def _parse_output(
     if engine not in SUPPORTED_ENGINES:
         raise TargetError(
             f"Target '{name}' in {profiles_path} is of type '{engine}'. Kenning opens: "
-            f"{', '.join(SUPPORTED_ENGINES)}. docs/warehouses.md says how to add one."
+            f"{', '.join(SUPPORTED_ENGINES)}. CONTRIBUTING.md says how to add one."
         )
     path = Path(rendered(output.get("path"), where=f"path of target '{name}'"))
     return Target(

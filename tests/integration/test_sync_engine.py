@@ -10,9 +10,11 @@ from reverse_etl.destinations.protocol import Batch, BatchResult
 from reverse_etl.errors import (
     ContractError,
     FatalDeliveryError,
+    LedgerError,
     SyncConfigurationError,
     UnknownDestinationError,
 )
+from reverse_etl.ledger import open_ledger
 from reverse_etl.plan import Counts, Op
 from reverse_etl.snapshot import RunStatus
 from reverse_etl.spec import FieldMapping, Guards, Mode
@@ -48,6 +50,20 @@ class FailingDestination(MemoryDestination):
         if self._applies:
             super().send(batch)
         raise FatalDeliveryError("The line went dead.", is_in_doubt=self._applies)
+
+
+class InterruptedDestination(MemoryDestination):
+    """Applies a batch, and then the whole process is stopped."""
+
+    def __init__(self, *, at_batch: int) -> None:
+        super().__init__(max_batch_rows=1)
+        self._at_batch = at_batch
+
+    def send(self, batch: Batch) -> BatchResult:
+        result = super().send(batch)
+        if len(self.batches) > self._at_batch:
+            raise KeyboardInterrupt
+        return result
 
 
 def test_first_run_adds_every_row_with_nulls_and_constants(world):
@@ -296,6 +312,49 @@ def test_a_batch_whose_answer_was_lost_is_in_doubt_and_sent_again(world):
     assert (again.changed, again.added) == (1, 1)
 
 
+def test_a_run_that_was_interrupted_is_ended_by_the_next_one(world):
+    with pytest.raises(KeyboardInterrupt):
+        world.run(InterruptedDestination(at_batch=1))
+    world.lines.clear()
+    destination = MemoryDestination()
+
+    world.run(destination)
+
+    assert destination.batches == [((Op.CHANGE, "b"), (Op.ADD, "c"))]
+    assert world.lines[0].endswith(
+        "had been interrupted: 1 rows are sent again, 1 had not been sent"
+    )
+    assert world.rows(
+        "select status, added_count, in_doubt_count, cancelled_count "
+        "from retl.sync_runs order by started_at, status"
+    ) == [("interrupted", 1, 1, 1), ("succeeded", 1, 0, 0)]
+
+
+def test_when_the_ledger_is_lost_the_run_under_way_is_sent_again(world, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        world.run(InterruptedDestination(at_batch=1))
+    destination = MemoryDestination()
+
+    with open_ledger(tmp_path / "new.sqlite") as new_ledger:
+        world.ledger = new_ledger
+        report = world.run(destination)
+
+    assert (report.changed, report.added) == (3, 0)
+    assert list(destination.records) == ["a", "b", "c"]
+
+
+def test_when_the_plan_of_an_interrupted_run_is_gone_nothing_is_sent(world):
+    with pytest.raises(KeyboardInterrupt):
+        world.run(InterruptedDestination(at_batch=1))
+    world.warehouse.execute('drop table retl."plan__mailer__people"')
+    destination = MemoryDestination()
+
+    with pytest.raises(LedgerError, match=r"set its status in retl\.sync_runs"):
+        world.run(destination)
+
+    assert destination.request_count == 0
+
+
 def test_a_row_in_doubt_that_leaves_the_model_is_removed(world):
     world.run(FailingDestination(at_batch=1, applies=True))
     world.have_people(ADA, CY)
@@ -425,6 +484,34 @@ def test_a_value_that_json_cannot_say_stops_the_run_before_its_batch(world):
     assert report.status is RunStatus.FAILED
     assert (report.cancelled, report.requests) == (3, 0)
     assert "Field 'score'" in report.message
+
+
+def test_every_type_that_a_model_may_have_is_sent_as_json_says_it(world):
+    world.warehouse.execute(
+        "create or replace table activation.sync_mailer__people as select "
+        "'a' as person_key, 'customer of a' as customer_id, "
+        "uuid '6a0b7a2e-0000-4000-8000-000000000000' as id, "
+        "'gold'::enum('gold', 'silver') as tier, 12.50::decimal(18, 2) as amount, "
+        "true as is_vip, date '2026-06-30' as day, "
+        "timestamp '2026-06-30 12:00:00' as moment, 0.25::double as share, "
+        "170141183460469231731687303715884105727::hugeint as huge"
+    )
+    names = ("id", "tier", "amount", "is_vip", "day", "moment", "share", "huge")
+    world.change_spec(mapping=tuple(FieldMapping(name, column=name) for name in names))
+    destination = MemoryDestination()
+
+    world.run(destination)
+
+    assert destination.records["a"] == {
+        "id": "6a0b7a2e-0000-4000-8000-000000000000",
+        "tier": "gold",
+        "amount": 12.5,
+        "is_vip": True,
+        "day": "2026-06-30",
+        "moment": "2026-06-30T12:00:00Z",
+        "share": 0.25,
+        "huge": 170141183460469231731687303715884105727,
+    }
 
 
 def test_a_model_that_is_not_built_says_what_to_build(world):
