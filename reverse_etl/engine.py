@@ -62,7 +62,7 @@ from warehouse.connection import Warehouse
 from warehouse.values import Column, Row, Value
 
 Log = Callable[[str], None]
-"""Takes one line of progress: names and counts, never a value of a row."""
+"""Takes one line of progress about the sync: counts, never a value of a row."""
 
 _SAFE_CODE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
@@ -215,9 +215,6 @@ class _Run:
     run_id: str
     started_at: datetime
 
-    def say(self, text: str) -> None:
-        self.log(f"{self.spec.name}: {text}")
-
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
@@ -323,7 +320,7 @@ def _recover(run: _Run) -> None:
             },
             now=run.now(),
         )
-        run.say(
+        run.log(
             f"run {unfinished} had been interrupted: {outcomes.in_doubt} rows are sent "
             f"again, {outcomes.cancelled} had not been sent"
         )
@@ -341,7 +338,7 @@ def _held(
         f"{', '.join(finding.guard for finding in findings)} under guards in "
         f"{run.spec.path}."
     )
-    run.say(f"held, nothing was sent: {reasons}")
+    run.log(f"held, nothing was sent: {reasons}")
     report = _report(
         run, comparison, RunStatus.HELD, Outcomes(), findings=findings, message=message
     )
@@ -350,7 +347,7 @@ def _held(
 
 
 def _unchanged(run: _Run, comparison: _Comparison) -> RunReport:
-    run.say(f"nothing changed, {comparison.counts.unchanged} rows as they were")
+    run.log(f"nothing changed, {comparison.counts.unchanged} rows as they were")
     report = _report(run, comparison, RunStatus.SUCCEEDED, Outcomes())
     run.record.write_run(run.run_id, _run_columns(report))
     return report
@@ -358,7 +355,7 @@ def _unchanged(run: _Run, comparison: _Comparison) -> RunReport:
 
 def _deliver(run: _Run, comparison: _Comparison) -> RunReport:
     counts = comparison.counts
-    run.say(
+    run.log(
         f"{counts.remove} to remove, {counts.change} to change, {counts.add} to add"
     )
     spans = cut_batches(
@@ -384,7 +381,7 @@ def _deliver(run: _Run, comparison: _Comparison) -> RunReport:
         now=run.now(),
     )
     run.ledger.close_run(run.lease, run.run_id)
-    run.say(
+    run.log(
         f"{status}: {outcomes.removed} removed, {outcomes.changed} changed, "
         f"{outcomes.added} added, {outcomes.rejected} rejected, {outcomes.in_doubt} in "
         f"doubt, {outcomes.cancelled} not sent, {requests} requests"
@@ -437,7 +434,7 @@ def _send_all(
             _rejections(run.spec, span, result.rejected),
         )
         if (span.index + 1) % progress_step == 0:
-            run.say(f"batch {span.index + 1} of {len(spans)} answered")
+            run.log(f"batch {span.index + 1} of {len(spans)} answered")
     return None
 
 

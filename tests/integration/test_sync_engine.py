@@ -620,8 +620,8 @@ def test_progress_is_told_in_counts(world):
     world.run(MemoryDestination())
 
     assert world.lines == [
-        "mailer__people: 0 to remove, 0 to change, 3 to add",
-        "mailer__people: batch 1 of 1 answered",
-        "mailer__people: succeeded: 0 removed, 0 changed, 3 added, 0 rejected, "
+        "0 to remove, 0 to change, 3 to add",
+        "batch 1 of 1 answered",
+        "succeeded: 0 removed, 0 changed, 3 added, 0 rejected, "
         "0 in doubt, 0 not sent, 1 requests",
     ]
