@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import dagster as dg
 
 from orchestration.dbt_assets import build_dbt_assets
-from orchestration.dbt_project import prepare_manifest
 from orchestration.jobs import build_jobs
+from orchestration.parsing import prepare_manifest
 from orchestration.publish import build_publish_asset
 from orchestration.quality.outbound_checks import build_outbound_check
 from orchestration.raw_inputs import build_raw_inputs
@@ -16,8 +16,6 @@ from orchestration.sync_assets import build_sync_asset
 from orchestration.workspace import (
     Workspace,
     find_workspace,
-    format_instant,
-    read_clock,
     read_manifest,
 )
 from reverse_etl.spec import sync_specs
@@ -55,6 +53,5 @@ def build_definitions(
 def defs() -> dg.Definitions:
     """The code location that `dagster dev` and `dg` load."""
     workspace = find_workspace()
-    clock = read_clock(workspace)
-    prepare_manifest(workspace, as_of=format_instant(clock) if clock else "")
+    prepare_manifest(workspace)
     return build_definitions(workspace)

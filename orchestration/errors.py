@@ -1,17 +1,9 @@
 """What goes wrong while a run is put together or carried out.
 
 Every class is a `KenningError`: the command line prints its message and returns its exit code.
-Inside a Dagster step they become a `dagster.Failure` with the same message.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import dagster as dg
-
 from warehouse.errors import ConfigurationError, KenningError
-
-EXIT_CODE_METADATA = "exit_code"
 
 
 class ProjectError(ConfigurationError):
@@ -34,21 +26,13 @@ class SyncNotDoneError(KenningError):
     """A guard held the sync, or its destination did not take it."""
 
 
+class ReportError(KenningError):
+    """The kept report of the run before cannot be read."""
+
+
+class NotADemoError(ConfigurationError):
+    """The warehouse holds something that the demo did not make."""
+
+
 class SelectionError(ConfigurationError):
     """dbt's selection syntax selects nothing."""
-
-
-@contextmanager
-def told_to_dagster() -> Iterator[None]:
-    """Turn a `KenningError` inside a step into a failure that shows its message and no traceback.
-
-    Dagster would retry or print a stack otherwise; neither helps anyone.
-    """
-    try:
-        yield
-    except KenningError as error:
-        raise dg.Failure(
-            description=str(error),
-            metadata={EXIT_CODE_METADATA: error.exit_code},
-            allow_retries=False,
-        ) from error

@@ -4,11 +4,13 @@
 """
 
 import os
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
+import sqlalchemy
 import yaml
 
 from orchestration.workspace import Workspace, find_workspace
@@ -54,9 +56,28 @@ def open_instance(workspace: Workspace) -> dg.DagsterInstance:
     home = workspace.dagster_home
     write_settings(home)
     os.environ[HOME_VARIABLE] = str(home)
+    _hurry_history()
     instance = dg.DagsterInstance.from_config(str(home), _COMMAND_LINE_SETTINGS)
     _close_dead_runs(instance)
     return instance
+
+
+def _hurry_history() -> None:
+    """Let SQLite leave the writing of Dagster's history to the operating system.
+
+    A run of 360 tests is about 1,500 events, and Dagster opens, commits and closes a file for each:
+    60 ms an event with a disk sync, 8 ms without (dagster 1.13, 2026-11). After a power cut the
+    history may lack its last run; the warehouse and the ledger do not go this way.
+    """
+    if not sqlalchemy.event.contains(
+        sqlalchemy.Engine, "connect", _leave_sync_to_system
+    ):
+        sqlalchemy.event.listen(sqlalchemy.Engine, "connect", _leave_sync_to_system)
+
+
+def _leave_sync_to_system(connection: object, _record: object) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("pragma synchronous = off")
 
 
 def _close_dead_runs(instance: dg.DagsterInstance) -> None:

@@ -4,7 +4,7 @@ import dagster as dg
 
 from orchestration.dbt_assets import WAREHOUSE_POOL
 from orchestration.dbt_project import model_key
-from orchestration.errors import told_to_dagster
+from orchestration.failures import told_to_dagster
 from orchestration.progress import Progress, Tell
 from orchestration.workspace import Workspace
 from warehouse.manifest import Manifest

@@ -13,7 +13,8 @@ from sqlglot import exp
 from orchestration.as_of import resolve_as_of
 from orchestration.dbt_assets import WAREHOUSE_POOL
 from orchestration.dbt_project import RAW_LAYER, raw_key
-from orchestration.errors import RawInputError, told_to_dagster
+from orchestration.errors import RawInputError
+from orchestration.failures import told_to_dagster
 from orchestration.preflight import (
     Contents,
     Finding,

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from orchestration.dbt_project import InstalledDbt, dbt_executable
+from orchestration.dbt_project import InstalledDbt
+from orchestration.parsing import dbt_executable
 from orchestration.progress import Tell, keep_silent
 from orchestration.workspace import Workspace
 

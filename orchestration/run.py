@@ -4,7 +4,6 @@ The run is kept in the workspace's Dagster history, so `make ui` shows it. Every
 and dbt would print goes to one log file per run.
 """
 
-import difflib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -16,21 +15,19 @@ from dagster_dbt import build_dbt_asset_selection
 
 from orchestration.as_of import AS_OF_TAG
 from orchestration.dbt_assets import MODELS_STEP
-from orchestration.dbt_project import prepare_manifest
 from orchestration.definitions import build_definitions
-from orchestration.errors import SelectionError, UnknownSyncError
+from orchestration.errors import SelectionError
 from orchestration.instance import PROCESS_TAG, open_instance
 from orchestration.jobs import BUILD, REFRESH, SEND, send_job_name
+from orchestration.parsing import prepare_manifest
 from orchestration.progress import Tell, keep_silent
 from orchestration.resources import build_resources
 from orchestration.summary import RunSummary, summarise
+from orchestration.sync_plans import choose_specs
 from orchestration.workspace import (
     Workspace,
     format_instant,
-    read_clock,
-    read_manifest,
 )
-from reverse_etl.spec import sync_specs
 
 
 def run_refresh(
@@ -71,31 +68,9 @@ def run_syncs(
     Raises:
         UnknownSyncError: No sync has that name.
     """
-    prepare(workspace, as_of=as_of)
-    specs = sync_specs(read_manifest(workspace))
-    names = [spec.name for spec in specs]
-    if not specs:
-        raise UnknownSyncError(
-            "The project has no sync. Describe one as an exposure in models/activation/."
-        )
-    if name is not None and name not in names:
-        nearest = difflib.get_close_matches(name, names, n=1)
-        hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
-        raise UnknownSyncError(
-            f"There is no sync '{name}'.{hint} Known: {', '.join(names)}."
-        )
-    job = next((send_job_name(spec) for spec in specs if spec.name == name), SEND)
+    chosen = choose_specs(workspace, name=name)
+    job = SEND if name is None else send_job_name(chosen[0])
     return run_job(workspace, job, as_of=as_of, tell=tell)
-
-
-def prepare(workspace: Workspace, *, as_of: datetime | None = None) -> None:
-    """Parse the project if it changed.
-
-    Raises:
-        ProjectError: dbt cannot parse it.
-    """
-    instant = as_of or read_clock(workspace)
-    prepare_manifest(workspace, as_of=format_instant(instant) if instant else "")
 
 
 def run_job(
@@ -118,7 +93,7 @@ def run_job(
     Raises:
         KenningError: The run could not begin. What goes wrong in a step is in the summary.
     """
-    prepare(workspace, as_of=as_of)
+    prepare_manifest(workspace)
     definitions = build_definitions(
         workspace, resources=build_resources(workspace, tell=tell)
     )

@@ -11,7 +11,7 @@ import dagster as dg
 
 from orchestration.dbt_assets import MODELS_STEP
 from orchestration.dbt_project import RAW_LAYER
-from orchestration.errors import EXIT_CODE_METADATA
+from orchestration.failures import EXIT_CODE_METADATA
 from orchestration.raw_inputs import ROW_COUNT
 from orchestration.sync_assets import SYNC_NAME
 from warehouse.errors import EXIT_DATA_PROBLEM

@@ -11,7 +11,8 @@ import dagster as dg
 
 from orchestration.dbt_assets import WAREHOUSE_POOL
 from orchestration.dbt_project import model_key
-from orchestration.errors import SyncNotDoneError, told_to_dagster
+from orchestration.errors import SyncNotDoneError
+from orchestration.failures import told_to_dagster
 from orchestration.progress import Progress, Tell
 from orchestration.workspace import Workspace
 from reverse_etl.clock import utc_now

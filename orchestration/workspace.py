@@ -54,6 +54,19 @@ class Workspace:
         return self.data_dir / "ledger.sqlite"
 
     @property
+    def truth_path(self) -> Path:
+        """Who is who in the demo company; no model reads it.
+
+        Not `truth.duckdb`: DuckDB could not tell that database from its schema `truth`.
+        """
+        return self.data_dir / "demo_truth.duckdb"
+
+    @property
+    def report_path(self) -> Path:
+        """The last report of the demo."""
+        return self.data_dir / "report.json"
+
+    @property
     def manifest_path(self) -> Path:
         """What dbt knows of the project."""
         return self.dbt_target_dir / "manifest.json"

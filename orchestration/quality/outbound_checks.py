@@ -11,7 +11,7 @@ from sqlglot import exp
 from orchestration.as_of import resolve_as_of
 from orchestration.dbt_assets import WAREHOUSE_POOL
 from orchestration.dbt_project import model_key
-from orchestration.errors import told_to_dagster
+from orchestration.failures import told_to_dagster
 from orchestration.progress import Progress, Tell
 from orchestration.quality.checks import check_result
 from orchestration.quality.expectations import Outcome

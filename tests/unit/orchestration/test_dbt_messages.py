@@ -3,7 +3,7 @@
 import json
 
 from orchestration.dbt_assets import what_failed
-from orchestration.dbt_project import plain_text
+from orchestration.parsing import plain_text
 
 
 def results(*entries):
