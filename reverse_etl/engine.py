@@ -59,6 +59,7 @@ from reverse_etl.retl_tables import (
 from reverse_etl.snapshot import Outcomes, RunStatus, SyncRecord
 from reverse_etl.spec import CUSTOMER_COLUMN, Mode, SyncSpec
 from warehouse.connection import Warehouse
+from warehouse.errors import WarehouseError
 from warehouse.values import Column, Row, Value
 
 Log = Callable[[str], None]
@@ -261,8 +262,10 @@ def _comparison(
         )
         yield _Comparison(frozen, compared, counts)
     finally:
-        drop(warehouse, compared)
-        drop(warehouse, frozen)
+        # They end with the connection anyway; an error on the way is the one to tell.
+        with contextlib.suppress(WarehouseError):
+            drop(warehouse, compared)
+            drop(warehouse, frozen)
 
 
 def _checked_columns(spec: SyncSpec, warehouse: Warehouse) -> tuple[Column, ...]:

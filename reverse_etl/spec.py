@@ -21,6 +21,18 @@ Constant: TypeAlias = str | int | float | bool | None
 CUSTOMER_COLUMN = "customer_id"
 """Column that consent is looked up by, in every model that a sync with a purpose sends."""
 
+SETTINGS = (
+    "destination",
+    "object",
+    "mode",
+    "key",
+    "mapping",
+    "purpose",
+    "personal_data",
+    "guards",
+)
+GUARD_SETTINGS = ("max_remove_rate", "max_change_rate", "allow_empty")
+
 _OBJECT_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _NO_PURPOSE = "none"
 
@@ -107,20 +119,7 @@ def parse_sync(exposure: Exposure, manifest: Manifest) -> SyncSpec:
         SpecError: See `sync_specs`.
     """
     reader = _Reader(exposure)
-    reader.check_names(
-        exposure.sync or {},
-        "setting",
-        (
-            "destination",
-            "object",
-            "mode",
-            "key",
-            "mapping",
-            "purpose",
-            "personal_data",
-            "guards",
-        ),
-    )
+    reader.check_names(exposure.sync or {}, "setting", SETTINGS)
     model = reader.model(manifest)
     key = reader.text("key")
     reader.check_column(key, model, "key")
@@ -283,9 +282,7 @@ class _Reader:
         value = self._settings.get("guards", {})
         if not isinstance(value, dict):
             raise self.refusal("'guards' is a map of limits.")
-        self.check_names(
-            value, "guard", ("max_remove_rate", "max_change_rate", "allow_empty")
-        )
+        self.check_names(value, "guard", GUARD_SETTINGS)
         allow_empty = value.get("allow_empty", _DEFAULT_GUARDS.allow_empty)
         if not isinstance(allow_empty, bool):
             raise self.refusal("guards.allow_empty is true or false.")

@@ -3,7 +3,15 @@
 import pytest
 
 from reverse_etl.errors import SpecError
-from reverse_etl.spec import FieldMapping, Guards, Mode, parse_sync, sync_specs
+from reverse_etl.spec import (
+    GUARD_SETTINGS,
+    SETTINGS,
+    FieldMapping,
+    Guards,
+    Mode,
+    parse_sync,
+    sync_specs,
+)
 from warehouse.manifest import ColumnInfo, Exposure, Json, Manifest, Model
 from warehouse.values import Relation
 
@@ -198,3 +206,10 @@ def test_parse_sync_of_two_models_is_refused():
 
     with pytest.raises(SpecError, match="depends on 2 nodes"):
         parse_sync(two, manifest())
+
+
+@pytest.mark.parametrize("setting", [*SETTINGS, *GUARD_SETTINGS])
+def test_every_setting_is_explained(setting, project_root):
+    page = (project_root / "docs" / "how-to" / "add-a-sync.md").read_text("utf-8")
+
+    assert f"| `{setting}` |" in page
