@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.progress import ProgressPrinter
-from orchestration.workspace import Workspace, find_workspace, parse_instant
+from orchestration.workspace import (
+    PROJECT_DIR,
+    Workspace,
+    find_workspace,
+    parse_instant,
+)
 from warehouse.errors import EXIT_DATA_PROBLEM, KenningError
 
 if TYPE_CHECKING:
@@ -97,6 +102,17 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("name", nargs="?", help="one sync (all)")
     run.set_defaults(command=_sync_run)
 
+    audiences = commands.add_parser(
+        "audiences", help="definitions of audiences, and the models they compile to"
+    )
+    verbs = audiences.add_subparsers(required=True, metavar="verb")
+    compiling = verbs.add_parser("compile", help="write the models of every definition")
+    compiling.set_defaults(command=_audiences_compile)
+    checking = verbs.add_parser(
+        "check", help="fail when a model differs from its definition"
+    )
+    checking.set_defaults(command=_audiences_check)
+
     profile = commands.add_parser("profile", help="one customer")
     views = profile.add_subparsers(required=True, metavar="view")
     show = views.add_parser("show", help="print a profile and its latest events")
@@ -131,6 +147,26 @@ def _sync_plan(options: argparse.Namespace) -> int:
     plans = plan_syncs(_workspace(options), name=options.name)
     print("\n\n".join(render_plan(spec, plan) for spec, plan in plans))
     return 0
+
+
+def _audiences_compile(options: argparse.Namespace) -> int:
+    from audiences.project import compile_audiences
+    from audiences.report import summary
+
+    print(summary(compile_audiences(options.project_dir or PROJECT_DIR)))
+    return 0
+
+
+def _audiences_check(options: argparse.Namespace) -> int:
+    from audiences.project import check_audiences
+    from audiences.report import difference, summary
+
+    compilation = check_audiences(options.project_dir or PROJECT_DIR)
+    if compilation.is_current:
+        print(summary(compilation))
+        return 0
+    sys.stderr.write(f"{difference(compilation)}\n")
+    return EXIT_DATA_PROBLEM
 
 
 def _profile_show(options: argparse.Namespace) -> int:
