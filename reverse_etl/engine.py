@@ -363,7 +363,7 @@ def _deliver(run: _Run, comparison: _Comparison) -> RunReport:
     )
     spans = cut_batches(
         remove_count=counts.remove,
-        upsert_count=counts.change + counts.add,
+        upsert_count=counts.upserts,
         max_rows=run.destination.capabilities.max_batch_rows,
     )
     _commit_plan(run, comparison, spans)

@@ -223,6 +223,17 @@ def test_it_throttles_above_its_rate(tmp_path):
     assert answers[2].headers["retry-after"] == "1"
 
 
+def test_an_unchanged_model_reaches_the_tool_with_no_request(
+    world, destination, simulator
+):
+    world.run(destination)
+    before = simulator.write_count
+
+    world.run(destination)
+
+    assert (before, simulator.write_count) == (1, 1)
+
+
 def test_a_throttle_is_waited_for(world, destination, simulator, waits):
     simulator.inject(
         Fault(FaultKind.STATUS, status=429, retry_after="7"),
