@@ -6,24 +6,42 @@
    Args: rows (name of a CTE with the raw columns of a Segment table).
    Returns: a select statement, to stand inside a CTE. Example: {{ segment_first_received('source') }} #}
 {% macro segment_first_received(rows) -%}
+    {#- Few messages arrive twice, and only those are sorted: a window over all rows costs twice as much. -#}
+    select
+        {{ rows }}.*,
+        0 as duplicate_count,
+        1 as copy_index
+    from {{ rows }}
+    left join ({{ _repeated_messages(rows) }}) as repeated on {{ rows }}.id = repeated.id
+    where repeated.id is null
+    union all
     select *
-
     from (
         select
-            *,
+            {{ rows }}.*,
+            repeated.copy_count - 1 as duplicate_count,
             row_number() over (
-                partition by id
+                partition by {{ rows }}.id
                 order by
-                    received_at nulls last,
-                    uuid_ts nulls last,
-                    sent_at nulls last,
-                    original_timestamp nulls last,
-                    anonymous_id nulls last,
-                    user_id nulls last
-            ) as copy_index,
-            count(*) over (partition by id) - 1 as duplicate_count
-
+                    {{ rows }}.received_at nulls last,
+                    {{ rows }}.uuid_ts nulls last,
+                    {{ rows }}.sent_at nulls last,
+                    {{ rows }}.original_timestamp nulls last,
+                    {{ rows }}.anonymous_id nulls last,
+                    {{ rows }}.user_id nulls last
+            ) as copy_index
         from {{ rows }}
+        inner join ({{ _repeated_messages(rows) }}) as repeated on {{ rows }}.id = repeated.id
     ) as copies
-    where copy_index = 1
+    where copies.copy_index = 1
+{%- endmacro %}
+
+{# Message ids that stand in several rows. #}
+{% macro _repeated_messages(rows) -%}
+    select
+        {{ rows }}.id,
+        count(*) as copy_count
+    from {{ rows }}
+    group by {{ rows }}.id
+    having count(*) > 1
 {%- endmacro %}

@@ -4,6 +4,7 @@ with
 
 {% for entry in entries %}
 {% set columns = identifier_columns(entry) %}
+{% set seen_at = entry.get('seen_at', 'cast(null as ' ~ dbt.type_timestamp() ~ ')') %}
 -- Rows of a source that name the same identifiers are one observation, kept under its earliest row.
 {{ entry.model }} as (
 
@@ -11,9 +12,9 @@ with
         {% for identifier in columns %}
         {{ identifier.column }},
         {% endfor %}
-        {{ earliest_by(entry.record_key, entry.seen_at, entry.record_key) }} as first_record_key,
-        min({{ entry.seen_at }}) as first_seen_at,
-        max({{ entry.seen_at }}) as last_seen_at,
+        {{ earliest_by(entry.record_key, seen_at, entry.record_key) }} as first_record_key,
+        min({{ seen_at }}) as first_seen_at,
+        max({{ seen_at }}) as last_seen_at,
         count(*) as record_count
 
     from {{ ref(entry.model) }}
