@@ -45,7 +45,7 @@ lint: $(INSTALLED) ## Check format, types, SQL, YAML, imports and compiled audie
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
+	PYTHONWARNINGS=ignore $(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models tests/dbt
 	$(BIN)/yamllint --strict .
 	$(BIN)/lint-imports
 	$(BIN)/python -m audiences check
