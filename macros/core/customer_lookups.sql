@@ -20,8 +20,15 @@
 {# The customer that the first of these identifiers names.
 
    Args: identifier_types (list, the most telling first), as given to customer_lookups.
-   Returns: a text expression; null when no identifier is known. #}
+   Returns: a text expression; null when no identifier is known.
+   Errors: no identifier type is given. #}
 {% macro resolved_customer_id(identifier_types) -%}
+    {%- if not identifier_types -%}
+        {{- exceptions.raise_compiler_error(
+            "resolved_customer_id: no identifier type is given. Name the columns that tell the customer; "
+            ~ "in vars.profile_sources of dbt_project.yml they are identified_by."
+        ) -}}
+    {%- endif -%}
     {%- if identifier_types | length == 1 -%}
     by_{{ identifier_types[0] }}.customer_id
     {%- else -%}
