@@ -26,7 +26,6 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DAGSTER_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 export PYTHONUNBUFFERED := 1
-export DBT_PROFILES_DIR := $(CURDIR)
 
 .PHONY: help
 help: ## List the targets
@@ -66,10 +65,10 @@ ui: $(INSTALLED) ## Show assets, checks and runs in Dagster (PORT=3000)
 .PHONY: docs
 docs: $(INSTALLED) ## Serve the models' documentation and lineage (DOCS_PORT=8080)
 	@mkdir -p "$(DATA)"
-	$(BIN)/dbt docs generate --static
+	$(BIN)/dbt docs generate --static --profiles-dir .
 	@echo "One page to open or to send: target/static_index.html"
 	@echo "dbt docs: http://127.0.0.1:$(DOCS_PORT)  (stop with Ctrl-C)"
-	@$(BIN)/dbt docs serve --host 127.0.0.1 --port $(DOCS_PORT) --no-browser
+	@$(BIN)/dbt docs serve --profiles-dir . --host 127.0.0.1 --port $(DOCS_PORT) --no-browser
 
 .PHONY: bench
 bench: $(INSTALLED) ## Measure speed and memory, as JSON

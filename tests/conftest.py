@@ -17,11 +17,18 @@ def project_root() -> Path:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_test_opens_the_users_warehouse(
+def _nothing_of_the_users_is_read_or_opened(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("warehouse")
     with pytest.MonkeyPatch.context() as patch:
+        for name in (
+            "DBT_PROFILES_DIR",
+            "KENNING_AS_OF",
+            "KENNING_DATA_DIR",
+            "KENNING_TARGET",
+        ):
+            patch.delenv(name, raising=False)
         patch.setenv("KENNING_DUCKDB_PATH", str(folder / "kenning.duckdb"))
         patch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
         patch.setenv("DAGSTER_DISABLE_TELEMETRY", "true")
