@@ -29,7 +29,7 @@ export PYTHONUNBUFFERED := 1
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(INSTALLED) ## Build the demo company, run the whole job, print a report (PEOPLE=5000 SEED=…)
@@ -38,6 +38,10 @@ demo: $(INSTALLED) ## Build the demo company, run the whole job, print a report 
 .PHONY: test
 test: $(INSTALLED) ## Run every test (ARGS="-k audiences" narrows)
 	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-exhaustive
+test-exhaustive: $(INSTALLED) ## Run the long suites too: every source off and alone, every moment to be killed at
+	@KENNING_KILL_STEP=1 $(BIN)/python -m pytest -m exhaustive $(ARGS)
 
 .PHONY: lint
 lint: $(INSTALLED) ## Check format, types, SQL, YAML, imports and compiled audiences
