@@ -38,6 +38,9 @@ from audiences.reading import read_definition
 
 AS_OF = datetime(2026, 6, 30)
 Row = Mapping[str, Any]
+# Not duckdb's own class: Hypothesis keeps what it reads in a signature, and DuckDB 2.0 complains
+# of that when the interpreter ends (2026-11).
+Connection = Any
 
 TEXTS = ("city", "country_code")
 NUMBERS = ("order_count", "revenue_eur")
@@ -200,7 +203,7 @@ def rendered(sql: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+def connection() -> Iterator[Connection]:
     with duckdb.connect() as opened:
         opened.execute("set timezone = 'UTC'")
         opened.execute(
@@ -214,7 +217,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 @settings(max_examples=300)
 @given(condition=conditions, rows=rows)
 def test_compiled_condition_picks_the_same_customers_as_its_meaning(
-    connection: duckdb.DuckDBPyConnection, condition: Condition, rows: list[Row]
+    connection: Connection, condition: Condition, rows: list[Row]
 ):
     connection.execute("delete from customers")
     connection.executemany(
@@ -246,7 +249,7 @@ printable_text = st.text(
 @example(value=":p0 $1 ?")
 @example(value="\ufeff{\u200b{")
 def test_any_text_a_person_writes_comes_back_as_that_text(
-    connection: duckdb.DuckDBPyConnection, value: str
+    connection: Connection, value: str
 ):
     text = yaml.safe_dump(
         {
