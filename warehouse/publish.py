@@ -20,12 +20,15 @@ PUBLIC_SCHEMAS = ("identity", "core", "audiences")
 """Schemas whose tables are the interface to the outside (docs/architecture.md)."""
 
 _COPY = "published_copy"
+_PRIVATE = exp.Literal.string("int_")
 
 
 def publish(
     target: Target, path: Path, *, schemas: Sequence[str] = PUBLIC_SCHEMAS
 ) -> int:
-    """Copy every table and view of the public schemas into one DuckDB file.
+    """Copy the public tables and views of the public schemas into one DuckDB file.
+
+    Intermediate models (`int_`) are no interface to anyone and stay behind.
 
     Args:
         target: The warehouse to copy from; opened read-only, so no other process may be
@@ -98,6 +101,9 @@ def _copy(target: Target, unfinished: Path, schemas: Sequence[str]) -> int:
             .from_("information_schema.tables")
             .where(exp.column("table_catalog").neq(_COPY))
             .where(exp.column("table_schema").isin(*schemas))
+            .where(
+                exp.not_(exp.func("starts_with", exp.column("table_name"), _PRIVATE))
+            )
             .order_by("table_schema", "table_name"),
             at=target.path,
         )

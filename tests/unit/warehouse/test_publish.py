@@ -27,6 +27,7 @@ def target(tmp_path: Path) -> Target:
         warehouse.execute("create schema staging")
         warehouse.execute("create table core.dim_customers as select 'ada' as name")
         warehouse.execute("create table staging.raw as select 'secret' as name")
+        warehouse.execute("create table core.int_names as select 1 as one")
         warehouse.execute(
             "create view core.names as select name from kenning.core.dim_customers"
         )
