@@ -1,0 +1,62 @@
+"""One tiny company, run end to end twice as a user would: shared by the tests of the whole job."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class DemoRuns:
+    """A workspace after `kenning demo` ran in it twice, and what each run printed."""
+
+    folder: Path
+    environ: Mapping[str, str]
+    first: str
+    second: str
+
+    @property
+    def warehouse(self) -> Path:
+        return self.folder / "kenning.duckdb"
+
+    @property
+    def published(self) -> Path:
+        return self.folder / "published" / "kenning.duckdb"
+
+    def kenning(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return _kenning(arguments, self.environ)
+
+
+def _kenning(
+    arguments: tuple[str, ...], environ: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cli.main", *arguments],
+        cwd=PROJECT,
+        env=dict(environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def demo_runs(tmp_path_factory: pytest.TempPathFactory) -> DemoRuns:
+    folder = tmp_path_factory.mktemp("nordvik")
+    environ = {
+        **os.environ,
+        "KENNING_DUCKDB_PATH": str(folder / "kenning.duckdb"),
+        "DBT_TARGET_PATH": str(folder / "target"),
+    }
+    printed = []
+    for _ in range(2):
+        run = _kenning(("demo", "--people", "400"), environ)
+        assert run.returncode == 0, run.stdout + run.stderr
+        printed.append(run.stdout)
+    return DemoRuns(folder, environ, *printed)
