@@ -1,21 +1,21 @@
 """What came of a run as text. Pure."""
 
-from orchestration.summary import RunSummary
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestration.summary import RunSummary
 
 
-def render_summary(summary: RunSummary) -> str:
-    """Counts of a run, and each failure as one message."""
-    checks = summary.checks
-    total = sum(summary.step_seconds.values())
-    lines = [
-        (
+def render_summary(summary: "RunSummary") -> str:
+    """What was built, or why it was not: one message per failed step."""
+    if summary.is_green:
+        checks = summary.checks
+        seconds = sum(summary.stage_seconds.values())
+        return (
             f"{summary.table_count:,} tables built; {checks.passed:,} checks passed, "
-            f"{checks.failed:,} failed, {checks.warned:,} warned; {total:.1f} s"
-        ),
-    ]
-    lines += [f"Failed: {failure.message}" for failure in summary.failures]
-    if summary.failures:
-        if summary.skipped_steps:
-            lines.append(f"Not executed: {', '.join(summary.skipped_steps)}")
-        lines.append(f"Log: {summary.log_path}")
-    return "\n".join(lines)
+            f"{checks.warned:,} warned; {seconds:.1f} s"
+        )
+    lines = [f"kenning: {failure.message}" for failure in summary.failures]
+    if summary.skipped_steps:
+        lines.append(f"Not executed: {', '.join(summary.skipped_steps)}.")
+    return "\n".join([*lines, f"The run's log is {summary.log_path}."])

@@ -33,6 +33,7 @@ STAGE = "models and tests"
 _NAMED_ERRORS = re.compile(
     r"(Binder|Catalog|Parser|Compilation|Dependency|Contract) Error|enforced contract"
 )
+_DISK_FULL = ("No space left", "File too large")
 _MESSAGE_LIMIT = 5
 _REASON_LENGTH = 400
 
@@ -142,9 +143,19 @@ def _environment(name: str, value: str) -> Iterator[None]:
 def what_failed(run_dir: Path, log: str) -> str:
     """One message about a failed `dbt build`, without a value of any row."""
     results_path = run_dir / "run_results.json"
-    if not results_path.is_file():
+    results = (
+        json.loads(results_path.read_text(encoding="utf-8"))["results"]
+        if results_path.is_file()
+        else []
+    )
+    told = [log, *(str(result["message"]) for result in results)]
+    if any(sign in text for text in told for sign in _DISK_FULL):
+        return (
+            "No room left on the disk while dbt built. Tables that it had not finished are as they "
+            "were, nothing was published and nothing has left. Free some space, then run again."
+        )
+    if not results:
         return _did_not_start(log)
-    results = json.loads(results_path.read_text(encoding="utf-8"))["results"]
     red = [result for result in results if result["status"] == "fail"]
     broken = [result for result in results if result["status"] == "error"]
     skipped_count = sum(result["status"] == "skipped" for result in results)
@@ -179,8 +190,8 @@ def _did_not_start(log: str) -> str:
     text = plain_text(errors)
     if "Could not set lock" in text:
         return (
-            "The warehouse is open in another process, so dbt cannot write to it. Nothing was "
-            "changed. Close that program or wait for its run to end, then try again."
+            "The warehouse is open elsewhere, so dbt cannot write to it. Nothing was changed. Close "
+            "that program or wait for its run to end, then try again."
         )
     return f"dbt did not start to build: {_reason(text)}. Nothing was changed."
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
@@ -18,8 +19,6 @@ from demo.destination_simulator import Simulator, running_simulator
 from demo.landing import land
 from demo.score import score
 from demo.world import WorldSpec
-from orchestration.dbt_assets import MODELS_STEP
-from orchestration.dbt_assets import STAGE as MODELS_STAGE
 from orchestration.demo_report import (
     DemoReport,
     SyncLine,
@@ -29,13 +28,7 @@ from orchestration.demo_report import (
 from orchestration.errors import NotADemoError
 from orchestration.parsing import start_parsing
 from orchestration.progress import Progress, Tell, keep_silent
-from orchestration.publish import PUBLISHED_KEY
-from orchestration.publish import STAGE as PUBLISH_STAGE
-from orchestration.quality.outbound_checks import CHECK as OUTBOUND_CHECK
 from orchestration.quality.validation import load_library
-from orchestration.raw_inputs import STAGE as RAW_STAGE
-from orchestration.run import run_refresh
-from orchestration.summary import RunSummary
 from orchestration.workspace import (
     Workspace,
     format_instant,
@@ -47,7 +40,11 @@ from reverse_etl.spec import SyncSpec, sync_specs
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.manifest import Manifest, Relation
 
+if TYPE_CHECKING:
+    from orchestration.summary import RunSummary
+
 STAGE = "demo company"
+READY_STAGE = "getting ready"
 CUSTOMERS = Relation("core", "dim_customers")
 IDENTITY_MAP = Relation("identity", "identity_map")
 NORMALISATION = Relation("quality", "quality_normalisation")
@@ -55,11 +52,6 @@ NORMALISATION = Relation("quality", "quality_normalisation")
 _AUDIENCE_PREFIX = "audience_"
 _NO_AUDIENCES = ("audience_memberships", "audience_sizes")
 _FULL_FILE = "full.csv"
-_STAGES = {
-    "raw_inputs": RAW_STAGE,
-    MODELS_STEP: MODELS_STAGE,
-    PUBLISHED_KEY.to_python_identifier(): PUBLISH_STAGE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +65,7 @@ class DemoOutcome:
         example_email: An address of the demo company's data, to look a profile up by.
     """
 
-    summary: RunSummary
+    summary: "RunSummary"
     report: DemoReport | None
     previous: DemoReport | None
     example_email: str | None
@@ -94,22 +86,25 @@ def run_demo(
     started_at = time.monotonic()
     seconds: dict[str, float] = {}
     _claim(workspace, spec, tell)
-    # dbt parses on one core while the company is made on the other; Great Expectations is loaded
-    # in what is left of that time.
+    # dbt parses on one core while the company is made on the other.
     parsing = start_parsing(workspace)
     with _timed(seconds, STAGE):
         row_counts = _land(workspace, spec, tell)
-    with _timed(seconds, "getting ready"):
-        tell(Progress("getting ready", "dbt parses the project"))
+    with _timed(seconds, READY_STAGE):
+        tell(Progress(READY_STAGE, "dbt parses the project"))
+        # Dagster and Great Expectations take 12 s to import, which dbt's parsing hides.
+        from orchestration.run import run_refresh
+
         load_library()
         parsing.finish()
+        tell(Progress(READY_STAGE, "dbt has parsed the project", is_done=True))
     set_clock(workspace, spec.as_of)
     specs = sync_specs(read_manifest(workspace))
     with running_simulator(workspace.data_dir / "simulator.sqlite") as simulator:
         with _environment(simulator.environ):
             summary = run_refresh(workspace, as_of=spec.as_of, tell=tell)
         held = {spec.name: _held(spec, simulator, workspace) for spec in specs}
-    seconds |= _stage_seconds(summary)
+    seconds |= summary.stage_seconds
     previous = read_report(workspace.report_path)
     if not summary.is_green:
         return DemoOutcome(summary, None, previous, None)
@@ -195,7 +190,7 @@ def _held(spec: SyncSpec, simulator: Simulator, workspace: Workspace) -> int:
 def _report(
     workspace: Workspace,
     spec: WorldSpec,
-    summary: RunSummary,
+    summary: "RunSummary",
     *,
     row_counts: Mapping[str, int],
     held: Mapping[str, int],
@@ -293,17 +288,6 @@ def _count(warehouse: Warehouse, relation: Relation) -> int:
 
 def _integer(warehouse: Warehouse, query: exp.Query) -> int:
     return int(str(warehouse.query(query)[0][0]))
-
-
-def _stage_seconds(summary: RunSummary) -> dict[str, float]:
-    """Seconds of the job's steps, by the stage that a person knows them by."""
-    sums: dict[str, float] = {}
-    for step, value in summary.step_seconds.items():
-        stage = _STAGES.get(step) or (
-            "outbound checks" if step.endswith(f"_{OUTBOUND_CHECK}") else "syncs"
-        )
-        sums[stage] = sums.get(stage, 0.0) + value
-    return sums
 
 
 @contextmanager

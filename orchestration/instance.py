@@ -4,15 +4,14 @@
 """
 
 import os
-import sqlite3
 import sys
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
-import sqlalchemy
 import yaml
 
+from orchestration.history import KeptOpenEventLog
 from orchestration.workspace import Workspace, find_workspace
 from warehouse.errors import KenningError
 
@@ -29,55 +28,48 @@ _SHARED: Final[dict[str, object]] = {
     "concurrency": {"pools": {"granularity": "run", "default_limit": 1}},
     "nux": {"enabled": False},
 }
-_COMMAND_LINE: Final[dict[str, object]] = {
-    # A run started by `kenning` writes one log file of its own; capturing each step's output would
-    # start two more processes per step.
-    "compute_logs": {
-        "module": "dagster._core.storage.noop_compute_log_manager",
-        "class": "NoOpComputeLogManager",
-    },
+_NO_COMPUTE_LOGS: Final[dict[str, object]] = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
 }
 
 
 def write_settings(home: Path) -> None:
-    """Write Dagster's settings where there are none; what someone changed stays."""
+    """Write the settings of `dagster dev` where there are none; what someone changed stays."""
     home.mkdir(parents=True, exist_ok=True)
-    for name, settings in (
-        (_SERVER_SETTINGS, _SHARED),
-        (_COMMAND_LINE_SETTINGS, _SHARED | _COMMAND_LINE),
-    ):
-        path = home / name
-        if not path.exists():
-            path.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    path = home / _SERVER_SETTINGS
+    if not path.exists():
+        path.write_text(yaml.safe_dump(_SHARED, sort_keys=False), encoding="utf-8")
+
+
+def _write_command_line_settings(home: Path) -> None:
+    """Write the settings of runs in this process, anew each time: the folder may have moved.
+
+    Such a run writes one log file of its own; capturing each step's output would start two more
+    processes per step.
+    """
+    settings = _SHARED | {
+        "compute_logs": _NO_COMPUTE_LOGS,
+        "event_log_storage": {
+            "module": KeptOpenEventLog.__module__,
+            "class": KeptOpenEventLog.__name__,
+            "config": {"base_dir": str(home / "history" / "runs")},
+        },
+    }
+    (home / _COMMAND_LINE_SETTINGS).write_text(
+        yaml.safe_dump(settings, sort_keys=False), encoding="utf-8"
+    )
 
 
 def open_instance(workspace: Workspace) -> dg.DagsterInstance:
     """The history that `make ui` shows, for a run in this process."""
     home = workspace.dagster_home
     write_settings(home)
+    _write_command_line_settings(home)
     os.environ[HOME_VARIABLE] = str(home)
-    _hurry_history()
     instance = dg.DagsterInstance.from_config(str(home), _COMMAND_LINE_SETTINGS)
     _close_dead_runs(instance)
     return instance
-
-
-def _hurry_history() -> None:
-    """Let SQLite leave the writing of Dagster's history to the operating system.
-
-    A run of 360 tests is about 1,500 events, and Dagster opens, commits and closes a file for each:
-    60 ms an event with a disk sync, 8 ms without (dagster 1.13, 2026-11). After a power cut the
-    history may lack its last run; the warehouse and the ledger do not go this way.
-    """
-    if not sqlalchemy.event.contains(
-        sqlalchemy.Engine, "connect", _leave_sync_to_system
-    ):
-        sqlalchemy.event.listen(sqlalchemy.Engine, "connect", _leave_sync_to_system)
-
-
-def _leave_sync_to_system(connection: object, _record: object) -> None:
-    if isinstance(connection, sqlite3.Connection):
-        connection.execute("pragma synchronous = off")
 
 
 def _close_dead_runs(instance: dg.DagsterInstance) -> None:

@@ -74,6 +74,8 @@ def start_parsing(workspace: Workspace) -> Parsing:
         cwd=workspace.project_dir,
         env={
             **os.environ,
+            # The project's own profiles.yml, whatever this user has elsewhere.
+            "DBT_PROFILES_DIR": str(workspace.project_dir),
             "DBT_TARGET_PATH": str(workspace.dbt_target_dir),
             "DBT_LOG_PATH": str(workspace.logs_dir / "dbt"),
         },

@@ -39,6 +39,7 @@ from warehouse.connection import Value, Warehouse, open_warehouse
 from warehouse.errors import WarehouseMissingError
 from warehouse.manifest import Manifest, Source
 
+RAW_STEP = "raw_inputs"
 STAGE = "raw tables"
 VOLUME_CHECK = "volume"
 DISTRIBUTIONS_CHECK = "distributions"
@@ -63,7 +64,7 @@ def build_raw_inputs(
         return None
 
     @dg.multi_asset(
-        name="raw_inputs",
+        name=RAW_STEP,
         specs=[_asset_spec(key, source) for key, source in sources.items()],
         check_specs=[
             spec

@@ -22,6 +22,7 @@ def build_resources(
     return {
         "dbt": InstalledDbt(
             project_dir=str(workspace.project_dir),
+            profiles_dir=str(workspace.project_dir),
             target=workspace.target.name,
             dbt_executable=str(dbt_executable()),
         ),

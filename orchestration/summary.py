@@ -10,12 +10,24 @@ from pathlib import Path
 import dagster as dg
 
 from orchestration.dbt_assets import MODELS_STEP
+from orchestration.dbt_assets import STAGE as MODELS_STAGE
 from orchestration.dbt_project import RAW_LAYER
 from orchestration.failures import EXIT_CODE_METADATA
-from orchestration.raw_inputs import ROW_COUNT
+from orchestration.publish import PUBLISHED_KEY
+from orchestration.publish import STAGE as PUBLISH_STAGE
+from orchestration.quality.outbound_checks import CHECK as OUTBOUND_CHECK
+from orchestration.quality.outbound_checks import STAGE as OUTBOUND_STAGE
+from orchestration.raw_inputs import RAW_STEP, ROW_COUNT
+from orchestration.raw_inputs import STAGE as RAW_STAGE
+from orchestration.sync_assets import STAGE as SYNC_STAGE
 from orchestration.sync_assets import SYNC_NAME
 from warehouse.errors import EXIT_DATA_PROBLEM
 
+_STAGES = {
+    RAW_STEP: RAW_STAGE,
+    MODELS_STEP: MODELS_STAGE,
+    PUBLISHED_KEY.to_python_identifier(): PUBLISH_STAGE,
+}
 _HELD_BACK = (
     "Everything downstream was held back; what was built and sent before is as it was. Look at the "
     "rows and rules that are named, correct the data, then run again."
@@ -52,7 +64,7 @@ class RunSummary:
         raw_row_counts: Rows by raw table ("source.table"), of the tables that were looked at.
         table_count: dbt nodes built.
         sync_counts: Rows by what happened to them, by sync.
-        step_seconds: How long each step took.
+        stage_seconds: How long each stage took, by the name that the progress calls it.
         log_path: What Dagster and dbt said.
     """
 
@@ -63,7 +75,7 @@ class RunSummary:
     raw_row_counts: Mapping[str, int]
     table_count: int
     sync_counts: Mapping[str, Mapping[str, int]]
-    step_seconds: Mapping[str, float]
+    stage_seconds: Mapping[str, float]
     log_path: Path
 
     @property
@@ -123,13 +135,25 @@ def summarise(result: dg.ExecuteInProcessResult, *, log_path: Path) -> RunSummar
             ]
             if SYNC_NAME in metadata
         },
-        step_seconds={
-            str(event.step_key): event.step_success_data.duration_ms / 1000
-            for event in events
-            if event.is_step_success
-        },
+        stage_seconds=_stage_seconds(events),
         log_path=log_path,
     )
+
+
+def _stage_seconds(events: Sequence[dg.DagsterEvent]) -> dict[str, float]:
+    sums: dict[str, float] = {}
+    for event in events:
+        if event.is_step_success:
+            stage = _stage(str(event.step_key))
+            seconds = event.step_success_data.duration_ms / 1000
+            sums[stage] = sums.get(stage, 0.0) + seconds
+    return sums
+
+
+def _stage(step: str) -> str:
+    if step in _STAGES:
+        return _STAGES[step]
+    return OUTBOUND_STAGE if step.endswith(f"_{OUTBOUND_CHECK}") else SYNC_STAGE
 
 
 def _failure(

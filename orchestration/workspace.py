@@ -55,11 +55,8 @@ class Workspace:
 
     @property
     def truth_path(self) -> Path:
-        """Who is who in the demo company; no model reads it.
-
-        Not `truth.duckdb`: DuckDB could not tell that database from its schema `truth`.
-        """
-        return self.data_dir / "demo_truth.duckdb"
+        """Who is who in the demo company; no model reads it."""
+        return self.data_dir / "truth.duckdb"
 
     @property
     def report_path(self) -> Path:

@@ -24,7 +24,7 @@ _COLUMNS = (
     ("expectation", "text"),
     ("column_name", "text"),
     ("severity", "text"),
-    ("is_met", "boolean"),
+    ("success", "boolean"),
     ("row_count", "bigint"),
     ("unexpected_count", "bigint"),
     ("checked_at", "timestamp"),
@@ -104,7 +104,7 @@ def previous_volumes(warehouse: Warehouse, *, suite: str) -> dict[str, int]:
         .from_(_table())
         .where(exp.column("suite").eq(suite))
         .where(exp.column("expectation").eq(VOLUME))
-        .where(exp.column("is_met"))
+        .where(exp.column("success"))
     )
     latest = (
         exp.select("asset", "row_count")

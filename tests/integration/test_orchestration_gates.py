@@ -114,7 +114,7 @@ def test_green_run_builds_checks_publishes_and_sends(green, workspace):
 def test_green_run_keeps_its_quality_results(workspace):
     with open_warehouse(workspace.target, read_only=True) as warehouse:
         rows = warehouse.query("""
-            select suite, asset, count(*), bool_and(is_met)
+            select suite, asset, count(*), bool_and(success)
             from quality.expectation_results
             group by suite, asset
             order by suite, asset

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from orchestration.dbt_assets import what_failed
 from orchestration.parsing import plain_text
 
@@ -83,7 +85,21 @@ def test_lock_of_another_process_is_told_as_such(tmp_path):
 
     message = what_failed(tmp_path, log=log)
 
-    assert message.startswith("The warehouse is open in another process, so dbt")
+    assert message.startswith("The warehouse is open elsewhere, so dbt")
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["No space left on device", "Could not write file x.duckdb: File too large"],
+)
+def test_full_disk_is_told_as_such(tmp_path, reason):
+    (tmp_path / "run_results.json").write_text(
+        results(entry("model.kenning.fct_orders", "error", f"IO Error: {reason}"))
+    )
+
+    message = what_failed(tmp_path, log="")
+
+    assert message.startswith("No room left on the disk while dbt built.")
 
 
 def test_dbt_that_did_not_start_is_told_with_its_reason(tmp_path):

@@ -72,7 +72,7 @@ def test_forgotten_volumes_leave_other_results(warehouse):
 
     assert previous_volumes(warehouse, suite="raw") == {}
     assert warehouse.query("""
-        select expectation, column_name, is_met, row_count, unexpected_count
+        select expectation, column_name, success, row_count, unexpected_count
         from quality.expectation_results
     """) == [("expect_column_values_to_not_be_null", "email", False, 10, 4)]
 
