@@ -28,8 +28,8 @@ Progress: TypeAlias = Callable[[str, float], None]
 BLOCK_PEOPLE = 36_000
 """People built at once: more take more memory, fewer more planning (about 1 s a block)."""
 
-MEMORY_LIMIT = "1200MB"
-"""For the engine while a world is built; Python and the engine's own code come on top."""
+_FRUGAL_SETTINGS = {"memory_limit": "1200MB", "preserve_insertion_order": "false"}
+"""Of the engine while a world is built; Python and the engine's own code come on top."""
 
 _RAW_TABLES_SCRIPT = "raw_tables.sql"
 
@@ -169,6 +169,13 @@ def _write_truth(spec: WorldSpec, truth: Warehouse, folder: Path) -> None:
                 "mess": spec.mess.as_json(),
             },
         )
+        if not truth.query(
+            exp.select("schema_name")
+            .from_("information_schema.schemata")
+            .where(exp.column("catalog_name").eq(exp.func("current_database")))
+            .where(exp.column("schema_name").eq("truth"))
+        ):
+            truth.execute("create schema truth")
         truth.execute(script(_TRUTH_SCRIPT))
 
 
@@ -195,22 +202,16 @@ def _row_count(warehouse: Warehouse, table: exp.Table) -> int:
 @contextmanager
 def _little_memory(warehouse: Warehouse) -> Iterator[None]:
     """A low limit on the engine's memory, and no promise about the order of rows."""
-    [(limit, keeps_order)] = warehouse.query(
-        exp.select(
-            exp.func("current_setting", exp.convert("memory_limit")),
-            exp.func("current_setting", exp.convert("preserve_insertion_order")),
-        )
-    )
-    set_settings(
-        warehouse, {"memory_limit": MEMORY_LIMIT, "preserve_insertion_order": "false"}
-    )
+    set_settings(warehouse, _FRUGAL_SETTINGS)
     try:
         yield
     finally:
-        set_settings(
-            warehouse,
-            {"memory_limit": str(limit), "preserve_insertion_order": str(keeps_order)},
-        )
+        of_target = dict(warehouse.target.config) | dict(warehouse.target.settings)
+        for name in _FRUGAL_SETTINGS:
+            if name in of_target:
+                set_settings(warehouse, {name: of_target[name]})
+            else:
+                warehouse.execute(f"reset {name}")
 
 
 @contextmanager

@@ -49,11 +49,14 @@ def score(warehouse: Warehouse, truth: Warehouse) -> IdentityScore:
         warehouse.execute(script("truth/hand_over_map.sql"))
         set_variables(truth, file)
         truth.execute(script("truth/take_map.sql"))
-    return score_in_place(truth)
+    try:
+        return score_in_place(truth)
+    finally:
+        truth.execute("reset schema")
 
 
 def score_in_place(engine: Warehouse) -> IdentityScore:
-    """Score a relation `identity_map` that stands beside `truth.identifier` in one database."""
+    """Score the relation `identity_map` against the relation `identifier` beside it."""
     [row] = engine.query(script("truth/score.sql"))
     identifiers, missing, persons, customers, precision, recall, purity = (
         float(str(value)) for value in row

@@ -1,8 +1,8 @@
--- Random numbers that are a pure function of the seed, a whole-number key and the name of a stream.
--- No state: the same person gets the same life whatever the block size, the number of threads or the
--- order of rows. The mixing is our own (two rounds of multiply and fold, 64 bits), because the
--- engine's hash() may change between versions and is visibly correlated for small numbers
--- (-0.6 between two constants, DuckDB 2.0).
+-- Random numbers that are a pure function of the seed, a whole-number key and the name of a
+-- stream. No state: the same person gets the same life whatever the block size, the number of
+-- threads or the order of rows. The mixing is our own (two rounds of multiply and fold, 64 bits),
+-- because the engine's hash() may change between versions and is visibly correlated for small
+-- numbers (-0.6 between two streams, DuckDB 2.0.0, November 2026).
 
 create or replace temp macro folded(product) as
     xor(product >> 64, product & 18446744073709551615::hugeint);

@@ -1,5 +1,5 @@
--- The raw tables, column by column as the loaders land them. They replace the ones of an earlier world
--- inside one transaction, so that a world that fails half-way leaves the earlier one in place.
+-- The raw tables, column by column as the loaders land them. They replace those of an earlier
+-- world inside one transaction, so that a world that fails half-way leaves the earlier one.
 
 create schema if not exists segment;
 create schema if not exists shopify;

@@ -32,21 +32,29 @@ create or replace temp macro canonical_email(email) as
         else email
     end;
 
+create or replace temp macro without_dots(email) as
+    replace(split_part(email, '@', 1), '.', '') || '@' || split_part(email, '@', 2);
+
 -- Gmail ignores dots and everything after a plus sign; a few providers ignore the plus part only.
 create or replace temp macro email_variant(email, fate) as
     case
         when split_part(email, '@', 2) = 'gmail.com'
             then
                 case aspect(fate, 1e9, 4)
-                    when 0 then left(email, 1) || '.' || substr(replace(split_part(email, '@', 1), '.', ''), 2) || '@gmail.com'
-                    when 1 then replace(split_part(email, '@', 1), '.', '') || '+nordvik@gmail.com'
-                    when 2 then split_part(email, '@', 1) || '+shop@gmail.com'
-                    else left(email, 2) || '.' || substr(replace(split_part(email, '@', 1), '.', ''), 3) || '@gmail.com'
+                    when 0 then left(email, 1) || '.' || substr(without_dots(email), 2)
+                    when 1 then replace(without_dots(email), '@', '+nordvik@')
+                    when 2 then replace(email, '@', '+shop@')
+                    else left(email, 2) || '.' || substr(without_dots(email), 3)
                 end
         when split_part(email, '@', 2) in ('outlook.com', 'hotmail.com', 'icloud.com', 'proton.me')
-            then split_part(email, '@', 1) || '+nordvik@' || split_part(email, '@', 2)
+            then replace(email, '@', '+nordvik@')
         else email
     end;
+
+create or replace temp macro placeholder_email(fate) as
+    getvariable('placeholder_emails')[
+        1 + aspect(fate, 1e9, len(getvariable('placeholder_emails')))
+    ];
 
 create or replace temp macro invalid_email(email, fate) as
     case aspect(fate, 1e9, 5)
@@ -70,15 +78,12 @@ create or replace temp macro typed_email(email, full_name, fate) as
     case
         when email is null then entry(null, null, null)
         when fate < getvariable('mess_placeholders')
-            then
-                entry(
-                    getvariable('placeholder_emails')[1 + aspect(fate, 1e9, len(getvariable('placeholder_emails')))],
-                    getvariable('placeholder_emails')[1 + aspect(fate, 1e9, len(getvariable('placeholder_emails')))],
-                    'placeholders'
-                )
+            then entry(placeholder_email(fate), placeholder_email(fate), 'placeholders')
         when fate between 0.1 and 0.1 + getvariable('mess_invalid_values')
             then entry(invalid_email(email, fate), null, 'invalid_values')
-        when fate between 0.2 and 0.2 + getvariable('mess_email_variants') and email_variant(email, fate) <> email
+        when
+            fate between 0.2 and 0.2 + getvariable('mess_email_variants')
+            and email_variant(email, fate) <> email
             then entry(email_variant(email, fate), email_variant(email, fate), 'email_variants')
         when fate between 0.4 and 0.4 + getvariable('mess_text_noise')
             then entry(untidy_email(email, full_name, fate), email, null)
@@ -150,11 +155,19 @@ create or replace temp macro card_typed_at_the_till(card, fate) as
         else entry(card, card, null)
     end;
 
+-- The digits from a place on: a first group, a second, and the rest.
+create or replace temp macro in_groups(phone, place, first_length, second_length) as
+    substr(phone, place, first_length)
+    || ' '
+    || substr(phone, place + first_length, second_length)
+    || ' '
+    || substr(phone, place + first_length + second_length);
+
 -- With the country code, in the ways people write it.
 create or replace temp macro internationally_formatted(phone, fate) as
     case aspect(fate, 1e9, 4)
         when 0 then '00' || substr(phone, 2)
-        when 1 then left(phone, 3) || ' ' || substr(phone, 4, 3) || ' ' || substr(phone, 7, 2) || ' ' || substr(phone, 9)
+        when 1 then left(phone, 3) || ' ' || in_groups(phone, 4, 3, 2)
         when 2 then '00' || substr(phone, 2, 2) || ' ' || substr(phone, 4)
         else left(phone, 3) || '-' || substr(phone, 4, 3) || '-' || substr(phone, 7)
     end;
@@ -166,7 +179,7 @@ create or replace temp macro nationally_formatted(phone, fate) as
             then
                 case aspect(fate, 1e9, 5)
                     when 0 then '+31 6 ' || substr(phone, 5)
-                    when 1 then '+31 (0)6 ' || substr(phone, 5, 2) || ' ' || substr(phone, 7, 2) || ' ' || substr(phone, 9)
+                    when 1 then '+31 (0)6 ' || in_groups(phone, 5, 2, 2)
                     when 2 then '06-' || substr(phone, 5)
                     when 3 then '0' || substr(phone, 4)
                     else '06 ' || substr(phone, 5, 4) || ' ' || substr(phone, 9)
@@ -174,8 +187,8 @@ create or replace temp macro nationally_formatted(phone, fate) as
         else
             case aspect(fate, 1e9, 3)
                 when 0 then substr(phone, 4)
-                when 1 then substr(phone, 4, 3) || ' ' || substr(phone, 7, 2) || ' ' || substr(phone, 9)
-                else substr(phone, 4, 2) || ' ' || substr(phone, 6, 2) || ' ' || substr(phone, 8, 2) || ' ' || substr(phone, 10)
+                when 1 then in_groups(phone, 4, 3, 2)
+                else in_groups(phone, 4, 2, 2)
             end
     end;
 
@@ -185,11 +198,16 @@ create or replace temp macro typed_phone(phone, fate, shows_country) as
     case
         when phone is null then entry(null, null, null)
         when fate < getvariable('mess_placeholders')
-            then if(aspect(fate, 1e9, 2) = 0, entry('0000000000', null, 'placeholders'), entry('+31600000000', '+31600000000', 'placeholders'))
+            then
+                if(
+                    aspect(fate, 1e9, 2) = 0,
+                    entry('0000000000', null, 'placeholders'),
+                    entry('+31600000000', '+31600000000', 'placeholders')
+                )
         when fate between 0.1 and 0.1 + getvariable('mess_invalid_values')
             then
                 entry(
-                    case aspect(fate, 1e9, 4) when 0 then '06-' when 1 then 'n/a' when 2 then '12' else left(phone, 6) end,
+                    ['06-', 'n/a', '12', left(phone, 6)][1 + aspect(fate, 1e9, 4)],
                     null,
                     'invalid_values'
                 )

@@ -15,11 +15,13 @@ calendar as (
         ad_campaign.click_eur,
         getvariable('started_at')::date + days.day_number::integer as spent_on,
         devices.ad_device,
-        (ad_campaign.campaign_number * 1100 + days.day_number) * 4 + devices.device_number as day_key
+        (ad_campaign.campaign_number * 1100 + days.day_number) * 4
+        + devices.device_number as day_key
 
     from ad_campaign
     cross join range(getvariable('span_s') // 86400) as days (day_number)
-    cross join (values (1, 'MOBILE'), (2, 'DESKTOP'), (3, 'TABLET')) as devices (device_number, ad_device)
+    cross join
+        (values (1, 'MOBILE'), (2, 'DESKTOP'), (3, 'TABLET')) as devices (device_number, ad_device)
 
 ),
 
@@ -44,7 +46,10 @@ landed as (
 select
     calendar.*,
     coalesce(landed.click_count, 0)
-    + floor(coalesce(landed.click_count, 0) * 0.4 * uniform(calendar.day_key, 'lost clicks') + 1.2 * uniform(calendar.day_key, 'stray clicks'))::bigint as click_count,
+    + floor(
+        coalesce(landed.click_count, 0) * 0.4 * uniform(calendar.day_key, 'lost clicks')
+        + 1.2 * uniform(calendar.day_key, 'stray clicks')
+    )::bigint as click_count,
     coalesce(landed.order_count, 0) as order_count,
     coalesce(landed.order_minor, 0) as order_minor,
     0.7 + 0.6 * uniform(calendar.day_key, 'auction') as price_level,
@@ -65,8 +70,12 @@ select
     campaign_day.ad_device as device,
     if(campaign_day.channel_type = 'PERFORMANCE_MAX', 'MIXED', 'SEARCH') as ad_network_type,
     campaign_day.click_count as clicks,
-    campaign_day.click_count * campaign_day.impressions_per_click + whole(campaign_day.day_key, 'idle impressions', 0, 40) as impressions,
-    round(campaign_day.click_count * campaign_day.click_eur * campaign_day.price_level * 100)::bigint * 10000 as cost_micros,
+    campaign_day.click_count * campaign_day.impressions_per_click
+    + whole(campaign_day.day_key, 'idle impressions', 0, 40) as impressions,
+    round(
+        campaign_day.click_count * campaign_day.click_eur * campaign_day.price_level * 100
+    )::bigint
+    * 10000 as cost_micros,
     campaign_day.order_count::double as conversions,
     campaign_day.order_minor / 100.0 as conversions_value,
     not_after_today(later(campaign_day.spent_on::timestamp, 108000)) as _fivetran_synced
@@ -86,8 +95,13 @@ days as (
         campaign_day.name,
         campaign_day.spent_on,
         sum(campaign_day.click_count)::bigint as click_count,
-        sum(campaign_day.click_count * campaign_day.impressions_per_click)::bigint as impression_count,
-        sum(round(campaign_day.click_count * campaign_day.click_eur * campaign_day.price_level * 100)::bigint)::bigint as spend_cents
+        sum(campaign_day.click_count * campaign_day.impressions_per_click)::bigint
+            as impression_count,
+        sum(
+            round(
+                campaign_day.click_count * campaign_day.click_eur * campaign_day.price_level * 100
+            )::bigint
+        )::bigint as spend_cents
 
     from campaign_day
     where campaign_day.network = 'meta_ads'

@@ -11,7 +11,8 @@ select
     product.created_at,
     not_after_today(later(product.created_at, 86400 * 400)) as updated_at,
     later(product.created_at, 86400) as published_at,
-    chance(product.price_rank, 'product deleted', getvariable('mess_soft_deletes')) as _fivetran_deleted,
+    chance(product.price_rank, 'product deleted', getvariable('mess_soft_deletes'))
+        as _fivetran_deleted,
     getvariable('as_of') as _fivetran_synced
 from product;
 
@@ -24,7 +25,9 @@ select
     company.industry as property_industry,
     company.street as property_address,
     company.city as property_city,
-    case company.country_code when 'NL' then 'Netherlands' when 'NO' then 'Norway' else 'Poland' end as property_country,
+    case company.country_code
+        when 'NL' then 'Netherlands' when 'NO' then 'Norway' else 'Poland'
+    end as property_country,
     company.domain as property_domain,
     company.annual_revenue as property_annualrevenue,
     company.created_at as property_createdate,
@@ -41,7 +44,9 @@ select
     company.switchboard as phone,
     company.street as billing_street,
     company.city as billing_city,
-    case company.country_code when 'NL' then 'Netherlands' when 'NO' then 'Norway' else 'Poland' end as billing_country,
+    case company.country_code
+        when 'NL' then 'Netherlands' when 'NO' then 'Norway' else 'Poland'
+    end as billing_country,
     company.country_code as billing_country_code,
     company.employee_count as number_of_employees,
     company.annual_revenue::double as annual_revenue,
@@ -61,7 +66,8 @@ deals as (
         company.company_id * 8 + deals.deal_index as deal_key,
         later(
             company.created_at,
-            uniform(company.company_id * 8 + deals.deal_index, 'deal opened') * (seconds_between(company.created_at, getvariable('as_of')) - 3600)
+            uniform(company.company_id * 8 + deals.deal_index, 'deal opened')
+            * (seconds_between(company.created_at, getvariable('as_of')) - 3600)
         ) as created_at
 
     from company
@@ -73,7 +79,8 @@ outcomes as (
 
     select
         deals.*,
-        later(deals.created_at, 86400 * whole(deals.deal_key, 'days to close', 14, 120)) as close_at,
+        later(deals.created_at, 86400 * whole(deals.deal_key, 'days to close', 14, 120))
+            as close_at,
         chance(deals.deal_key, 'deal won', 0.45) as would_win
 
     from deals
@@ -83,17 +90,30 @@ outcomes as (
 select
     '0065g' || ten_hex_digits(outcomes.deal_key) || 'AAG' as id,
     '0015g' || ten_hex_digits(outcomes.company_id) || 'AAC' as account_id,
-    outcomes.company_name || ' - ' || one_of(outcomes.deal_key, 'deal', ['team jackets', 'rental tents', 'guide kit', 'event packs']) as name,
+    outcomes.company_name
+    || ' - '
+    || one_of(
+        outcomes.deal_key, 'deal', ['team jackets', 'rental tents', 'guide kit', 'event packs']
+    ) as name,
     case
-        when outcomes.close_at > getvariable('as_of') then one_of(outcomes.deal_key, 'open stage', ['Prospecting', 'Qualification', 'Proposal/Price Quote', 'Negotiation/Review'])
+        when outcomes.close_at > getvariable('as_of')
+            then
+                one_of(
+                    outcomes.deal_key,
+                    'open stage',
+                    ['Prospecting', 'Qualification', 'Proposal/Price Quote', 'Negotiation/Review']
+                )
         when outcomes.would_win then 'Closed Won'
         else 'Closed Lost'
     end as stage_name,
     'New Business' as type,
-    one_of(outcomes.deal_key, 'deal source', ['Web', 'Trade Show', 'Phone Inquiry', 'Partner Referral']) as lead_source,
+    one_of(
+        outcomes.deal_key, 'deal source', ['Web', 'Trade Show', 'Phone Inquiry', 'Partner Referral']
+    ) as lead_source,
     whole(outcomes.deal_key, 'deal size', 8, 240) * 100.0 as amount,
     case
-        when outcomes.close_at > getvariable('as_of') then whole(outcomes.deal_key, 'deal odds', 1, 9) * 10.0
+        when outcomes.close_at > getvariable('as_of')
+            then whole(outcomes.deal_key, 'deal odds', 1, 9) * 10.0
         when outcomes.would_win then 100.0
         else 0.0
     end as probability,

@@ -18,7 +18,8 @@ mailing_granted as (
             when 'store' then 'till'
             when 'guest' then 'checkout'
             when 'subscriber' then 'web_form'
-            else one_of(person.person_id, 'where consent was given', ['checkout', 'web_form', 'app'])
+            else
+                one_of(person.person_id, 'where consent was given', ['checkout', 'web_form', 'app'])
         end as source
 
     from mail_profile
@@ -55,12 +56,16 @@ changed_minds as (
         null::varchar as phone,
         'email_marketing' as purpose,
         minds.action,
-        later(mailing_granted.recorded_at, minds.days * 86400 * (1 + uniform(mailing_granted.person_id, 'changes mind after'))) as recorded_at,
+        later(
+            mailing_granted.recorded_at,
+            minds.days * 86400 * (1 + uniform(mailing_granted.person_id, 'changes mind after'))
+        ) as recorded_at,
         minds.source
 
     from mailing_granted
     inner join (
-        values (3, 'withdrawn', 'preference_center', 60, 0.05), (4, 'granted', 'preference_center', 200, 0.015)
+        values (3, 'withdrawn', 'preference_center', 60, 0.05),
+        (4, 'granted', 'preference_center', 200, 0.015)
     ) as minds (entry_kind, action, source, days, share)
         on uniform(mailing_granted.person_id, 'changes mind') < minds.share
 
@@ -75,11 +80,15 @@ texting as (
         person.mobile as phone,
         'sms_marketing' as purpose,
         steps.action,
-        later(person.ready_at, steps.entry_kind * 86400 * 40 * uniform(person.person_id, 'texting') + 60) as recorded_at,
+        later(
+            person.ready_at,
+            steps.entry_kind * 86400 * 40 * uniform(person.person_id, 'texting') + 60
+        ) as recorded_at,
         if(steps.entry_kind = 1, 'app', 'support') as source
 
     from person
-    inner join (values (1, 'granted', 0.16), (2, 'withdrawn', 0.03)) as steps (entry_kind, action, share)
+    inner join
+        (values (1, 'granted', 0.16), (2, 'withdrawn', 0.03)) as steps (entry_kind, action, share)
         on uniform(person.person_id, 'texting allowed') < steps.share
     where
         person.archetype = 'member'
@@ -96,9 +105,18 @@ tracking as (
         null::varchar as email,
         null::varchar as phone,
         purposes.purpose,
-        if(uniform(person.person_id * 4 + purposes.purpose_number, 'tracking allowed') < purposes.share, 'granted', 'withdrawn') as action,
+        if(
+            uniform(person.person_id * 4 + purposes.purpose_number, 'tracking allowed')
+            < purposes.share,
+            'granted',
+            'withdrawn'
+        ) as action,
         later(person.ready_at, 25) as recorded_at,
-        if(person.app_count > 0 and chance(person.person_id, 'banner in app', 0.3), 'app', 'web_form') as source
+        if(
+            person.app_count > 0 and chance(person.person_id, 'banner in app', 0.3),
+            'app',
+            'web_form'
+        ) as source
 
     from person
     inner join (
@@ -118,7 +136,10 @@ tracking_taken_back as (
         tracking.phone,
         tracking.purpose,
         'withdrawn' as action,
-        later(tracking.recorded_at, 86400 * 300 * uniform(tracking.person_id * 4, 'tracking taken back')) as recorded_at,
+        later(
+            tracking.recorded_at,
+            86400 * 300 * uniform(tracking.person_id * 4, 'tracking taken back')
+        ) as recorded_at,
         'preference_center' as source
 
     from tracking
@@ -150,7 +171,8 @@ told as (
         all_entries.*,
         person.full_name,
         person.user_id,
-        uniform(all_entries.person_id * 32 + all_entries.entry_kind, 'consent e-mail') as email_fate,
+        uniform(all_entries.person_id * 32 + all_entries.entry_kind, 'consent e-mail')
+            as email_fate,
         uniform(all_entries.person_id * 32 + all_entries.entry_kind, 'consent phone') as phone_fate
 
     from all_entries
@@ -187,7 +209,9 @@ select
     consent_entry.recorded_at,
     consent_entry.source,
     if(consent_entry.purpose = 'analytics', 'legitimate_interest', 'consent') as legal_basis,
-    if(consent_entry.recorded_at < later(getvariable('started_at'), 47304000), '2023-05', '2025-01') as policy_version,
+    if(
+        consent_entry.recorded_at < later(getvariable('started_at'), 47304000), '2023-05', '2025-01'
+    ) as policy_version,
     not_after_today(later(consent_entry.recorded_at, 1800)) as loaded_at
 from consent_entry;
 
@@ -215,7 +239,7 @@ select
     true as is_live,
     unnest(
         seen([
-            named('user_id', entry(entries.user_id, entries.user_id, null)),
+            owned('user_id', entries.user_id, null),
             named('email', entries.email),
             named('phone', entries.phone)
         ]),

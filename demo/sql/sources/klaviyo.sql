@@ -8,10 +8,12 @@ profiles as (
     select
         mail_profile.*,
         person.full_name,
-        if(chance(mail_profile.profile_id, 'mailing tool knows phone', 0.15), person.phone, null) as known_phone,
+        if(chance(mail_profile.profile_id, 'mailing tool knows phone', 0.15), person.phone, null)
+            as known_phone,
         uniform(mail_profile.profile_id, 'mailing e-mail') as email_fate,
         uniform(mail_profile.profile_id, 'mailing phone') as phone_fate,
-        chance(mail_profile.profile_id, 'profile deleted', getvariable('mess_soft_deletes')) as is_deleted
+        chance(mail_profile.profile_id, 'profile deleted', getvariable('mess_soft_deletes'))
+            as is_deleted
 
     from mail_profile
     inner join person on mail_profile.person_id = person.person_id
@@ -29,10 +31,20 @@ select
     mailing_contact.klaviyo_person_id as id,
     mailing_contact.typed.raw as email,
     mailing_contact.phone.raw as phone_number,
-    if(chance(mailing_contact.profile_id, 'mailing tool knows name', 0.7), typed_name(person.first_name, uniform(mailing_contact.profile_id, 'mailing first name')), null) as first_name,
-    if(chance(mailing_contact.profile_id, 'mailing tool knows name', 0.7), typed_name(person.last_name, uniform(mailing_contact.profile_id, 'mailing last name')), null) as last_name,
+    if(
+        chance(mailing_contact.profile_id, 'mailing tool knows name', 0.7),
+        typed_name(person.first_name, uniform(mailing_contact.profile_id, 'mailing first name')),
+        null
+    ) as first_name,
+    if(
+        chance(mailing_contact.profile_id, 'mailing tool knows name', 0.7),
+        typed_name(person.last_name, uniform(mailing_contact.profile_id, 'mailing last name')),
+        null
+    ) as last_name,
     person.city,
-    case person.country_code when 'NL' then 'Netherlands' when 'NO' then 'Norway' else 'Poland' end as country,
+    case person.country_code
+        when 'NL' then 'Netherlands' when 'NO' then 'Norway' else 'Poland'
+    end as country,
     person.postal_code as zip,
     person.timezone,
     if(mailing_contact.is_subscribed, '["email"]', null) as custom_consent,
@@ -73,10 +85,16 @@ select
         else mail.reacted_at
     end as timestamp,
     newsletter.subject as property_subject,
-    case when kinds.type = 'Clicked Email' then 'https://www.nordvik.example/journal?utm_source=klaviyo&utm_medium=email&utm_campaign=' || newsletter.name end as property_url,
+    case
+        when kinds.type = 'Clicked Email'
+            then
+                'https://www.nordvik.example/journal?utm_source=klaviyo&utm_medium=email&utm_campaign='
+                || newsletter.name
+    end as property_url,
     newsletter.name as property_campaign_name,
     split_part(mail.email, '@', 2) as property_email_domain,
-    case when kinds.type = 'Bounced Email' then if(mail.is_hard_bounce, 'Hard', 'Soft') end as property_bounce_type,
+    case when kinds.type = 'Bounced Email' then if(mail.is_hard_bounce, 'Hard', 'Soft') end
+        as property_bounce_type,
     false as _fivetran_deleted,
     not_after_today(later(mail.reacted_at, 3600)) as _fivetran_synced
 from mail
@@ -100,7 +118,7 @@ select
     not mailing_contact.is_deleted as is_live,
     unnest(
         seen([
-            named('klaviyo_person_id', entry(mailing_contact.klaviyo_person_id, mailing_contact.klaviyo_person_id, null)),
+            owned('klaviyo_person_id', mailing_contact.klaviyo_person_id, null),
             named('email', mailing_contact.typed),
             named('phone', mailing_contact.phone)
         ]),

@@ -35,7 +35,9 @@ views as (
 
     from viewed_product
     inner join visit_context on viewed_product.visit_id = visit_context.visit_id
-    inner join (values ('page', 0, 0), ('product_viewed', 16, 1), ('product_added', 24, 15)) as steps (kind, step_offset, delay_s)
+    inner join
+        (values ('page', 0, 0), ('product_viewed', 16, 1), ('product_added', 24, 15))
+            as steps (kind, step_offset, delay_s)
         on steps.kind <> 'product_added' or viewed_product.is_added
 
 ),
@@ -55,10 +57,23 @@ endings as (
         null::bigint as quantity
 
     from visit_context
-    inner join (values (7, 'page'), (8, 'page'), (9, 'page'), (40, 'checkout_started'), (41, 'order_completed')) as steps (step, kind)
+    inner join
+        (
+            values (7, 'page'),
+            (8, 'page'),
+            (9, 'page'),
+            (40, 'checkout_started'),
+            (41, 'order_completed')
+        ) as steps (step, kind)
         on
             (steps.step = 7 and visit_context.intent in ('cart', 'purchase'))
-            or (steps.step in (8, 40) and (visit_context.intent = 'purchase' or (visit_context.intent = 'cart' and visit_context.begins_checkout)))
+            or (
+                steps.step in (8, 40)
+                and (
+                    visit_context.intent = 'purchase'
+                    or (visit_context.intent = 'cart' and visit_context.begins_checkout)
+                )
+            )
             or (steps.step in (9, 41) and visit_context.intent = 'purchase')
 
 ),
@@ -83,7 +98,10 @@ introductions as (
         visit_context.is_sign_in
         or visit_context.is_newsletter_sign_up
         or visit_context.is_quote_request
-        or (visit_context.intent = 'purchase' and chance(visit_context.visit_id, 'gives address to tracker', 0.7))
+        or (
+            visit_context.intent = 'purchase'
+            and chance(visit_context.visit_id, 'gives address to tracker', 0.7)
+        )
 
 ),
 
@@ -115,7 +133,8 @@ sent as (
     select
         keyed.*,
         uuid_text(keyed.message_key, 'message') as id,
-        not_after_today(later(keyed.happened_at, whole(keyed.message_key, 'queue', 0, 4))) as sent_at,
+        not_after_today(later(keyed.happened_at, whole(keyed.message_key, 'queue', 0, 4)))
+            as sent_at,
         case
             when chance(keyed.message_key, 'is late', getvariable('mess_late_messages'))
                 then 86400 + floor(uniform(keyed.message_key, 'how late') * 4 * 86400)::bigint
@@ -133,10 +152,18 @@ from sent;
 
 -- An SDK that hears nothing back sends again: the same id arrives twice, now and then three times.
 insert into message
-select message.* replace (not_after_today(later(message.received_at, 30 * copies.copy_index)) as received_at)
+select
+    message.* replace (
+        not_after_today(later(message.received_at, 30 * copies.copy_index)) as received_at
+    )
 from message
 inner join (values (1, 1.0), (2, 0.1)) as copies (copy_index, share)
-    on chance(message.message_key, 'is sent again', getvariable('mess_duplicate_messages') * copies.share);
+    on
+        chance(
+            message.message_key,
+            'is sent again',
+            getvariable('mess_duplicate_messages') * copies.share
+        );
 
 -- The columns that every Segment table has, as one struct, beside what the single tables need.
 create or replace temp view message_in_context as
@@ -145,7 +172,9 @@ select
         'id': message.id,
         'anonymous_id': visit_context.anonymous_id,
         'user_id': case
-            when visit_context.is_sign_in and message.happened_at >= later(visit_context.started_at, 20)
+            when
+                visit_context.is_sign_in
+                and message.happened_at >= later(visit_context.started_at, 20)
                 then visit_context.user_id_after
             else visit_context.user_id_before
         end,
@@ -165,11 +194,16 @@ select
                 then
                     visit_context.site_url || visit_context.landing_path
                     || coalesce('?' || visit_context.landing_query, '')
-            else visit_context.site_url || coalesce('/products/' || product.handle, ending.path, visit_context.landing_path)
+            else
+                visit_context.site_url
+                || coalesce('/products/' || product.handle, ending.path, visit_context.landing_path)
         end,
         'context_page_path': case
             when visit_context.is_app then null
-            else '/' || visit_context.shop || coalesce('/products/' || product.handle, ending.path, visit_context.landing_path)
+            else
+                '/'
+                || visit_context.shop
+                || coalesce('/products/' || product.handle, ending.path, visit_context.landing_path)
         end,
         'context_page_referrer': case
             when visit_context.is_app then null
@@ -251,7 +285,10 @@ select
     product.sku,
     product.name,
     product.category,
-    case person.currency when 'EUR' then product.minor_eur when 'NOK' then product.minor_nok else product.minor_pln end / 100.0 as price,
+    case person.currency
+        when 'EUR' then product.minor_eur when 'NOK' then product.minor_nok else product.minor_pln
+    end
+    / 100.0 as price,
     person.currency
 from message_in_context
 inner join product on message_in_context.price_rank = product.price_rank
@@ -269,7 +306,10 @@ select
     product.sku,
     product.name,
     product.category,
-    case person.currency when 'EUR' then product.minor_eur when 'NOK' then product.minor_nok else product.minor_pln end / 100.0 as price,
+    case person.currency
+        when 'EUR' then product.minor_eur when 'NOK' then product.minor_nok else product.minor_pln
+    end
+    / 100.0 as price,
     message_in_context.quantity,
     person.currency
 from message_in_context
@@ -316,8 +356,14 @@ told as (
             visit_context.work_email,
             visit_context.email_then
         ) as given_email,
-        if(chance(visit_context.visit_id, 'identifies with phone', 0.2), person.phone, null) as given_phone,
-        if(visit_context.is_sign_in and chance(visit_context.visit_id, 'identifies with card', 0.3), person.loyalty_id, null) as loyalty_id,
+        if(chance(visit_context.visit_id, 'identifies with phone', 0.2), person.phone, null)
+            as given_phone,
+        if(
+            visit_context.is_sign_in
+            and chance(visit_context.visit_id, 'identifies with card', 0.3),
+            person.loyalty_id,
+            null
+        ) as loyalty_id,
         chance(visit_context.visit_id, 'identifies with name', 0.6) as tells_name,
         uniform(visit_context.visit_id, 'identify e-mail') as email_fate,
         uniform(visit_context.visit_id, 'identify phone') as phone_fate,
@@ -385,14 +431,15 @@ select
     true as is_live,
     unnest(
         seen([
-            named('anonymous_id', entry(visit_context.anonymous_id, visit_context.anonymous_id, visit_context.cookie_mess)),
+            owned('anonymous_id', visit_context.anonymous_id, visit_context.cookie_mess),
             named('device_id', visit_context.device),
-            named('user_id', entry(users.user_id, users.user_id, null))
+            owned('user_id', users.user_id, null)
         ]),
         recursive := true
     )
 from visit_context
-cross join unnest([visit_context.user_id_after, visit_context.remembered_user_id]) as users (user_id)
+cross join
+    unnest([visit_context.user_id_after, visit_context.remembered_user_id]) as users (user_id)
 group by
     visit_context.person_id,
     visit_context.anonymous_id,
@@ -442,12 +489,12 @@ select
     true as is_live,
     unnest(
         seen([
-            named('anonymous_id', entry(introductions.anonymous_id, introductions.anonymous_id, introductions.cookie_mess)),
+            owned('anonymous_id', introductions.anonymous_id, introductions.cookie_mess),
             named('device_id', introductions.device),
-            named('user_id', entry(introductions.own_user_id, introductions.own_user_id, null)),
+            owned('user_id', introductions.own_user_id, null),
             named('email', introductions.email),
             named('phone', introductions.phone),
-            named('loyalty_id', entry(introductions.loyalty_id, introductions.loyalty_id, null))
+            owned('loyalty_id', introductions.loyalty_id, null)
         ]),
         recursive := true
     )
@@ -478,7 +525,7 @@ select
     true as is_live,
     unnest(
         seen([
-            named('anonymous_id', entry(orders.anonymous_id, orders.anonymous_id, orders.cookie_mess)),
+            owned('anonymous_id', orders.anonymous_id, orders.cookie_mess),
             named('email', orders.email)
         ]),
         recursive := true

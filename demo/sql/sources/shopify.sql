@@ -9,7 +9,8 @@ orders_by_customer as (
     select
         order_contact.customer_id,
         count(*) as orders_count,
-        sum(case when purchase.is_cancelled then 0 else purchase_total.total_minor end)::bigint as spent_minor,
+        sum(case when purchase.is_cancelled then 0 else purchase_total.total_minor end)::bigint
+            as spent_minor,
         max(purchase.purchased_at) as last_order_at
 
     from order_contact
@@ -21,7 +22,8 @@ orders_by_customer as (
 
 select
     shop_customer.customer_id as id,
-    typed_name(person.first_name, uniform(shop_customer.customer_id, 'shop first name')) as first_name,
+    typed_name(person.first_name, uniform(shop_customer.customer_id, 'shop first name'))
+        as first_name,
     typed_name(person.last_name, uniform(shop_customer.customer_id, 'shop last name')) as last_name,
     shop_customer.email.raw as email,
     shop_phone.phone.raw as phone,
@@ -29,12 +31,26 @@ select
     coalesce(orders_by_customer.orders_count, 0) as orders_count,
     coalesce(orders_by_customer.spent_minor, 0) / 100.0 as total_spent,
     shop_customer.created_at,
-    greatest(shop_customer.created_at, coalesce(orders_by_customer.last_order_at, shop_customer.created_at), coalesce(if(shop_customer.guest_row = 0, person.email_changed_at, null), shop_customer.created_at)) as updated_at,
+    greatest(
+        shop_customer.created_at,
+        coalesce(orders_by_customer.last_order_at, shop_customer.created_at),
+        coalesce(
+            if(shop_customer.guest_row = 0, person.email_changed_at, null), shop_customer.created_at
+        )
+    ) as updated_at,
     coalesce(mail_profile.is_subscribed, false) as accepts_marketing,
     shop_customer.guest_row = 0 as verified_email,
     false as tax_exempt,
     9000000000000 + opaque(person.person_id) as default_address_id,
-    not_after_today(later(greatest(shop_customer.created_at, coalesce(orders_by_customer.last_order_at, shop_customer.created_at)), 5400)) as _fivetran_synced
+    not_after_today(
+        later(
+            greatest(
+                shop_customer.created_at,
+                coalesce(orders_by_customer.last_order_at, shop_customer.created_at)
+            ),
+            5400
+        )
+    ) as _fivetran_synced
 from shop_customer
 inner join person on shop_customer.person_id = person.person_id
 inner join shop_phone on shop_customer.customer_id = shop_phone.customer_id
@@ -56,11 +72,20 @@ select
     purchase_total.discount_minor / 100.0 as total_discounts,
     purchase_total.line_items_minor / 100.0 as total_line_items_price,
     purchase.purchased_at as created_at,
-    not_after_today(coalesce(purchase_return.returned_at, later(purchase.purchased_at, 172800))) as updated_at,
+    not_after_today(coalesce(purchase_return.returned_at, later(purchase.purchased_at, 172800)))
+        as updated_at,
     purchase.purchased_at as processed_at,
     case when purchase.is_cancelled then later(purchase.purchased_at, 3600) end as cancelled_at,
-    case when not purchase.is_cancelled and later(purchase.purchased_at, 432000) < getvariable('as_of') then later(purchase.purchased_at, 432000) end as closed_at,
-    case when purchase.is_cancelled then one_of(purchase.purchase_id, 'cancel reason', ['customer', 'inventory', 'fraud']) end as cancel_reason,
+    case
+        when
+            not purchase.is_cancelled
+            and later(purchase.purchased_at, 432000) < getvariable('as_of')
+            then later(purchase.purchased_at, 432000)
+    end as closed_at,
+    case
+        when purchase.is_cancelled
+            then one_of(purchase.purchase_id, 'cancel reason', ['customer', 'inventory', 'fraud'])
+    end as cancel_reason,
     order_contact.customer_id,
     case
         when purchase.is_cancelled then 'voided'
@@ -68,10 +93,22 @@ select
         when purchase_return.refund_minor is not null then 'partially_refunded'
         else 'paid'
     end as financial_status,
-    case when not purchase.is_cancelled and later(purchase.purchased_at, 259200) < getvariable('as_of') then 'fulfilled' end as fulfillment_status,
-    case when purchase.channel = 'web' then 'web' when visit_context.context_os_name = 'iOS' then 'iphone' else 'android' end as source_name,
+    case
+        when
+            not purchase.is_cancelled
+            and later(purchase.purchased_at, 259200) < getvariable('as_of')
+            then 'fulfilled'
+    end as fulfillment_status,
+    case
+        when purchase.channel = 'web' then 'web' when
+            visit_context.context_os_name = 'iOS'
+            then 'iphone' else 'android'
+    end as source_name,
     visit_context.referrer as referring_site,
-    case when not visit_context.is_app then visit_context.landing_path || coalesce('?' || visit_context.landing_query, '') end as landing_site_base_url,
+    case
+        when not visit_context.is_app
+            then visit_context.landing_path || coalesce('?' || visit_context.landing_query, '')
+    end as landing_site_base_url,
     visit_context.context_ip as browser_ip,
     digest(purchase.purchase_id, 'order token') as token,
     purchase.cart_token,
@@ -80,11 +117,16 @@ select
     false as test,
     1000 + opaque(purchase.purchase_id) % 100000000 as order_number,
     person.full_name as billing_address_name,
-    case when chance(purchase.purchase_id, 'same phone twice', 0.3) then order_contact.phone.raw end as billing_address_phone,
+    case
+        when chance(purchase.purchase_id, 'same phone twice', 0.3) then order_contact.phone.raw
+    end as billing_address_phone,
     person.country_code as billing_address_country_code,
-    typed_name(person.full_name, uniform(purchase.purchase_id, 'shipping name')) as shipping_address_name,
-    typed_name(person.first_name, uniform(purchase.purchase_id, 'shipping name')) as shipping_address_first_name,
-    typed_name(person.last_name, uniform(purchase.purchase_id, 'shipping name')) as shipping_address_last_name,
+    typed_name(person.full_name, uniform(purchase.purchase_id, 'shipping name'))
+        as shipping_address_name,
+    typed_name(person.first_name, uniform(purchase.purchase_id, 'shipping name'))
+        as shipping_address_first_name,
+    typed_name(person.last_name, uniform(purchase.purchase_id, 'shipping name'))
+        as shipping_address_last_name,
     order_contact.phone.raw as shipping_address_phone,
     person.street as shipping_address_address_1,
     person.city as shipping_address_city,
@@ -129,7 +171,11 @@ select
     purchase.order_id,
     purchase_return.returned_at as created_at,
     purchase_return.returned_at as processed_at,
-    one_of(purchase_return.purchase_id, 'refund note', [null, 'wrong size', 'damaged in transit', 'changed mind', 'arrived too late']) as note,
+    one_of(
+        purchase_return.purchase_id,
+        'refund note',
+        [null, 'wrong size', 'damaged in transit', 'changed mind', 'arrived too late']
+    ) as note,
     chance(purchase_return.purchase_id, 'restocked', 0.8) as restock,
     81000000000 + whole(purchase_return.purchase_id, 'refunding staff', 1, 6) as user_id,
     not_after_today(later(purchase_return.returned_at, 7200)) as _fivetran_synced
@@ -144,7 +190,8 @@ select
     12000000000000 + opaque(returned_line.line_id) as order_line_id,
     returned_line.quantity,
     returned_line.refund_minor / 100.0 as subtotal,
-    ((returned_line.refund_minor * returned_line.tax_percent) // (100 + returned_line.tax_percent)) / 100.0 as total_tax,
+    ((returned_line.refund_minor * returned_line.tax_percent) // (100 + returned_line.tax_percent))
+    / 100.0 as total_tax,
     if(chance(returned_line.purchase_id, 'restocked', 0.8), 'return', 'no_restock') as restock_type,
     not_after_today(later(returned_line.returned_at, 7200)) as _fivetran_synced
 from returned_line
@@ -184,7 +231,11 @@ told as (
     select
         begun.*,
         person.full_name,
-        if(begun.is_signed_in or chance(begun.visit_id, 'types e-mail', 0.6), visit_context.email_then, null) as given_email,
+        if(
+            begun.is_signed_in or chance(begun.visit_id, 'types e-mail', 0.6),
+            visit_context.email_then,
+            null
+        ) as given_email,
         if(chance(begun.visit_id, 'types phone', 0.4), person.phone, null) as given_phone,
         uniform(begun.visit_id, 'checkout e-mail') as email_fate,
         uniform(begun.visit_id, 'checkout phone') as phone_fate,
@@ -213,16 +264,23 @@ select
     left_checkout.email.raw as email,
     null as phone,
     left_checkout.checkout_at as created_at,
-    not_after_today(later(coalesce(left_checkout.completed_at, left_checkout.checkout_at), 60)) as updated_at,
+    not_after_today(later(coalesce(left_checkout.completed_at, left_checkout.checkout_at), 60))
+        as updated_at,
     left_checkout.completed_at,
     null as closed_at,
     person.currency,
     cart.value_minor / 100.0 as subtotal_price,
     cart.value_minor / 100.0 as total_price,
     person.locale as customer_locale,
-    case when not visit_context.is_app then visit_context.landing_path || coalesce('?' || visit_context.landing_query, '') end as landing_site_base_url,
+    case
+        when not visit_context.is_app
+            then visit_context.landing_path || coalesce('?' || visit_context.landing_query, '')
+    end as landing_site_base_url,
     visit_context.referrer as referring_site,
-    visit_context.site_url || '/checkouts/' || visit_context.checkout_token || '/recover' as abandoned_checkout_url,
+    visit_context.site_url
+    || '/checkouts/'
+    || visit_context.checkout_token
+    || '/recover' as abandoned_checkout_url,
     left_checkout.phone.raw as shipping_address_phone,
     person.country_code as shipping_address_country_code,
     coalesce(mail_profile.is_subscribed, false) as buyer_accepts_marketing,
@@ -245,8 +303,10 @@ select
     true as is_live,
     unnest(
         seen([
-            named('shopify_customer_id', entry(shop_customer.customer_id, shop_customer.customer_id, null)),
-            named('user_id', if(shop_customer.guest_row = 0, entry(shop_customer.customer_id, shop_customer.customer_id, null), null)),
+            owned('shopify_customer_id', shop_customer.customer_id, null),
+            owned(
+                'user_id', if(shop_customer.guest_row = 0, shop_customer.customer_id, null), null
+            ),
             named('email', shop_customer.email),
             named('phone', shop_phone.phone)
         ]),
@@ -279,7 +339,7 @@ select
     true as is_live,
     unnest(
         seen([
-            named('shopify_customer_id', entry(orders.customer_id, orders.customer_id, null)),
+            owned('shopify_customer_id', orders.customer_id, null),
             named('email', orders.email),
             named('phone', orders.phone)
         ]),
@@ -295,7 +355,9 @@ select
     not left_checkout.is_deleted as is_live,
     unnest(
         seen([
-            named('shopify_customer_id', if(left_checkout.is_signed_in, entry(person.account_id, person.account_id, null), null)),
+            owned(
+                'shopify_customer_id', if(left_checkout.is_signed_in, person.account_id, null), null
+            ),
             named('email', left_checkout.email),
             named('phone', left_checkout.phone)
         ]),

@@ -13,7 +13,11 @@ payers as (
             person.other_email,
             person.email
         ) as given_email,
-        if(chance(person.person_id, 'payment phone', 0.3), coalesce(person.other_phone, person.phone), null) as given_phone,
+        if(
+            chance(person.person_id, 'payment phone', 0.3),
+            coalesce(person.other_phone, person.phone),
+            null
+        ) as given_phone,
         uniform(person.person_id, 'payment e-mail') as email_fate,
         uniform(person.person_id, 'payment phone') as phone_fate
 
@@ -30,10 +34,14 @@ select
     typed_email(payers.given_email, payers.full_name, payers.email_fate) as payment_email,
     typed_phone(payers.given_phone, payers.phone_fate, true) as payment_phone,
     chance(payers.person_id, 'payment knows account', 0.7) as is_account_known,
-    chance(payers.person_id, 'payment customer deleted', getvariable('mess_soft_deletes')) as is_deleted,
+    chance(payers.person_id, 'payment customer deleted', getvariable('mess_soft_deletes'))
+        as is_deleted,
     later(
         payers.account_at,
-        3600 + uniform(payers.person_id, 'plus since') * 0.9 * (seconds_between(payers.account_at, getvariable('as_of')) - 7200)
+        3600
+        + uniform(payers.person_id, 'plus since')
+        * 0.9
+        * (seconds_between(payers.account_at, getvariable('as_of')) - 7200)
     ) as plus_since_at,
     chance(payers.person_id, 'leaves plus', 0.25) as is_leaving,
     case payers.currency when 'EUR' then 3900 when 'NOK' then 39900 else 14900 end as fee_minor
@@ -47,7 +55,8 @@ select
     plus_member.payment_phone.raw as phone,
     lower(plus_member.currency) as currency,
     'Nordvik Plus' as description,
-    if(plus_member.is_account_known, '{"shop_user_id": "' || plus_member.user_id || '"}', '{}') as metadata,
+    if(plus_member.is_account_known, '{"shop_user_id": "' || plus_member.user_id || '"}', '{}')
+        as metadata,
     false as delinquent,
     plus_member.is_deleted,
     true as livemode,
@@ -72,14 +81,19 @@ select
 from plus_member
 cross join range(3) as years (year_number)
 where
-    later(plus_member.plus_since_at, years.year_number * 31536000) <= later(getvariable('as_of'), -60)
+    later(plus_member.plus_since_at, years.year_number * 31536000)
+    <= later(getvariable('as_of'), -60)
     and (years.year_number = 0 or not plus_member.is_leaving);
 
 insert into stripe.subscription by name
 select
     'sub_' || left(digest(plus_year.person_id, 'subscription'), 14) as id,
     plus_year.stripe_customer_id as customer_id,
-    if(plus_year.is_leaving and max(plus_year.ends_at) <= getvariable('as_of'), 'canceled', 'active') as status,
+    if(
+        plus_year.is_leaving and max(plus_year.ends_at) <= getvariable('as_of'),
+        'canceled',
+        'active'
+    ) as status,
     1 as quantity,
     plus_year.is_leaving and max(plus_year.ends_at) > getvariable('as_of') as cancel_at_period_end,
     plus_year.plus_since_at as created,
@@ -88,7 +102,11 @@ select
     max(plus_year.ends_at) as current_period_end,
     if(plus_year.is_leaving, later(plus_year.plus_since_at, 2000), null) as canceled_at,
     if(plus_year.is_leaving, max(plus_year.ends_at), null) as cancel_at,
-    if(plus_year.is_leaving and max(plus_year.ends_at) <= getvariable('as_of'), max(plus_year.ends_at), null) as ended_at,
+    if(
+        plus_year.is_leaving and max(plus_year.ends_at) <= getvariable('as_of'),
+        max(plus_year.ends_at),
+        null
+    ) as ended_at,
     true as livemode,
     '{}' as metadata,
     not_after_today(later(max(plus_year.started_at), 3600)) as _fivetran_synced
@@ -170,7 +188,11 @@ select
     lower(plus_member.currency) as currency,
     if(charges.succeeded, 'succeeded', 'failed') as status,
     if(charges.succeeded, null, 'card_declined') as failure_code,
-    if(plus_member.payment_email.normal is not null and plus_member.payment_email.mess is null, plus_member.payment_email.normal, null) as receipt_email,
+    if(
+        plus_member.payment_email.normal is not null and plus_member.payment_email.mess is null,
+        plus_member.payment_email.normal,
+        null
+    ) as receipt_email,
     'pi_' || left(digest(charges.charge_key, 'payment intent'), 24) as payment_intent_id,
     charges.description,
     charges.amount,
@@ -193,8 +215,8 @@ select
     not plus_member.is_deleted as is_live,
     unnest(
         seen([
-            named('stripe_customer_id', entry(plus_member.stripe_customer_id, plus_member.stripe_customer_id, null)),
-            named('user_id', if(plus_member.is_account_known, entry(plus_member.user_id, plus_member.user_id, null), null)),
+            owned('stripe_customer_id', plus_member.stripe_customer_id, null),
+            owned('user_id', if(plus_member.is_account_known, plus_member.user_id, null), null),
             named('email', plus_member.payment_email),
             named('phone', plus_member.payment_phone)
         ]),

@@ -33,7 +33,10 @@ taken_back as (
         purchase.sale_id as original_sale_id,
         true as is_return,
         -purchase_return.refund_minor as amount_minor,
-        -((purchase_return.refund_minor * purchase_total.tax_percent) // (100 + purchase_total.tax_percent)) as tax_minor,
+        -(
+            (purchase_return.refund_minor * purchase_total.tax_percent)
+            // (100 + purchase_total.tax_percent)
+        ) as tax_minor,
         -purchase_return.item_count as item_count
 
     from purchase_return
@@ -64,7 +67,8 @@ served as (
         if(
             chance(both_ways.purchase_id, 'at home store', 0.75),
             person.home_store_id,
-            person.country_code || lpad(whole(both_ways.purchase_id, 'another store', 1, 8)::varchar, 2, '0')
+            person.country_code
+            || lpad(whole(both_ways.purchase_id, 'another store', 1, 8)::varchar, 2, '0')
         ) as store_id,
         if(card_holder.joined_at <= both_ways.sold_at, card_holder.loyalty_id, null) as own_card
 
@@ -79,7 +83,11 @@ told as (
     select
         served.*,
         if(chance(served.slip_key, 'shows card', 0.8), served.own_card, null) as given_card,
-        if(not served.is_return and chance(served.slip_key, 'receipt by mail', 0.35), served.own_email, null) as given_email,
+        if(
+            not served.is_return and chance(served.slip_key, 'receipt by mail', 0.35),
+            served.own_email,
+            null
+        ) as given_email,
         uniform(served.slip_key, 'till card') as card_fate,
         uniform(served.slip_key, 'till e-mail') as email_fate
 
@@ -101,7 +109,9 @@ select
     till_sale.store_id,
     till_sale.store_id || '-' || whole(till_sale.slip_key, 'register', 1, 4) as register_id,
     (100000 + opaque(till_sale.slip_key) % 900000)::varchar as receipt_number,
-    strftime((till_sale.sold_at at time zone 'UTC') at time zone till_sale.timezone, '%Y-%m-%d %H:%M:%S') as sold_at_local,
+    strftime(
+        (till_sale.sold_at at time zone 'UTC') at time zone till_sale.timezone, '%Y-%m-%d %H:%M:%S'
+    ) as sold_at_local,
     till_sale.timezone as store_timezone,
     till_sale.sold_at,
     till_sale.email.raw as email,
@@ -138,7 +148,8 @@ lines as (
         true as is_return,
         -returned_line.quantity as quantity,
         returned_line.unit_minor,
-        -(returned_line.unit_minor * returned_line.quantity - returned_line.refund_minor) as discount_minor
+        -(returned_line.unit_minor * returned_line.quantity - returned_line.refund_minor)
+            as discount_minor
 
     from returned_line
 
@@ -243,9 +254,9 @@ select
     true as is_live,
     unnest(
         seen([
-            named('user_id', entry(tablet_use.user_id, tablet_use.user_id, null)),
-            named('email', entry(tablet_use.email, tablet_use.email, null)),
-            named('loyalty_id', entry(tablet_use.loyalty_id, tablet_use.loyalty_id, null))
+            owned('user_id', tablet_use.user_id, null),
+            owned('email', tablet_use.email, null),
+            owned('loyalty_id', tablet_use.loyalty_id, null)
         ]),
         recursive := true
     )

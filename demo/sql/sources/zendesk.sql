@@ -1,4 +1,5 @@
--- Zendesk: who wrote to support, and what about. Texts come from templates in the writer's language.
+-- Zendesk: who wrote to support, and what about. Texts come from templates in the writer's
+-- language.
 
 create or replace temp table supported_person as
 with
@@ -8,11 +9,18 @@ writers as (
     select
         person.*,
         case
-            when person.has_other_email and chance(person.person_id, 'writes from second mailbox', 0.5) then person.other_email
+            when
+                person.has_other_email
+                and chance(person.person_id, 'writes from second mailbox', 0.5)
+                then person.other_email
             when person.email_changed_at is null then person.email
             else person.new_email
         end as given_email,
-        if(chance(person.person_id, 'calls support', 0.3), coalesce(person.other_phone, person.phone), null) as given_phone,
+        if(
+            chance(person.person_id, 'calls support', 0.3),
+            coalesce(person.other_phone, person.phone),
+            null
+        ) as given_phone,
         uniform(person.person_id, 'support e-mail') as email_fate,
         uniform(person.person_id, 'support phone') as phone_fate
 
@@ -28,19 +36,27 @@ select
     40000000000 + opaque(writers.person_id) as zendesk_user_id,
     typed_email(writers.given_email, writers.full_name, writers.email_fate) as support_email,
     typed_phone(writers.given_phone, writers.phone_fate, false) as support_phone,
-    writers.archetype = 'member' and chance(writers.person_id, 'support sees account', 0.75) as is_account_known,
-    chance(writers.person_id, 'support user deleted', getvariable('mess_soft_deletes')) as is_deleted,
-    1 + least(5, floor(power(1.0 - uniform(writers.person_id, 'tickets'), -0.5) - 1))::bigint as ticket_count,
+    writers.archetype = 'member'
+    and chance(writers.person_id, 'support sees account', 0.75) as is_account_known,
+    chance(writers.person_id, 'support user deleted', getvariable('mess_soft_deletes'))
+        as is_deleted,
+    1
+    + least(5, floor(power(1.0 - uniform(writers.person_id, 'tickets'), -0.5) - 1))::bigint
+        as ticket_count,
     later(
         writers.ready_at,
-        7200 + uniform(writers.person_id, 'first ticket') * 0.8 * (seconds_between(writers.ready_at, getvariable('as_of')) - 7200)
+        7200
+        + uniform(writers.person_id, 'first ticket')
+        * 0.8
+        * (seconds_between(writers.ready_at, getvariable('as_of')) - 7200)
     ) as first_ticket_at
 from writers;
 
 insert into zendesk.user by name
 select
     supported_person.zendesk_user_id as id,
-    typed_name(supported_person.full_name, uniform(supported_person.person_id, 'support name')) as name,
+    typed_name(supported_person.full_name, uniform(supported_person.person_id, 'support name'))
+        as name,
     supported_person.support_email.raw as email,
     supported_person.support_phone.raw as phone,
     if(supported_person.is_account_known, supported_person.user_id, null) as external_id,
@@ -69,7 +85,10 @@ numbered as (
         supported_person.person_id * 8 + tickets.ticket_index as ticket_key,
         later(
             supported_person.first_ticket_at,
-            (tickets.ticket_index - 1) * uniform(supported_person.person_id * 8 + tickets.ticket_index, 'next ticket') * 86400 * 60
+            (tickets.ticket_index - 1)
+            * uniform(supported_person.person_id * 8 + tickets.ticket_index, 'next ticket')
+            * 86400
+            * 60
         ) as created_at
 
     from supported_person
@@ -92,7 +111,9 @@ select
         '{name}',
         numbered.first_name
     ) as question,
-    replace(replace(support_topic.answer, '{name}', numbered.first_name), '{article}', product.name) as answer,
+    replace(
+        replace(support_topic.answer, '{name}', numbered.first_name), '{article}', product.name
+    ) as answer,
     whole(numbered.ticket_key, 'answer after', 900, 93600) as answer_s,
     one_of(numbered.ticket_key, 'channel', ['email', 'email', 'web', 'chat', 'voice']) as channel,
     chance(numbered.ticket_key, 'ticket deleted', getvariable('mess_soft_deletes')) as is_deleted,
@@ -115,18 +136,26 @@ select
     support_ticket.question as description,
     case
         when support_ticket.is_deleted then 'deleted'
-        when later(support_ticket.created_at, support_ticket.answer_s) > getvariable('as_of') then 'new'
-        when later(support_ticket.created_at, support_ticket.answer_s + 259200) > getvariable('as_of')
+        when later(support_ticket.created_at, support_ticket.answer_s) > getvariable('as_of')
+            then 'new'
+        when
+            later(support_ticket.created_at, support_ticket.answer_s + 259200)
+            > getvariable('as_of')
             then one_of(support_ticket.ticket_key, 'open status', ['open', 'pending', 'hold'])
         else one_of(support_ticket.ticket_key, 'closed status', ['solved', 'closed', 'closed'])
     end as status,
-    one_of(support_ticket.ticket_key, 'priority', ['low', 'normal', 'normal', 'normal', 'high', 'urgent']) as priority,
+    one_of(
+        support_ticket.ticket_key,
+        'priority',
+        ['low', 'normal', 'normal', 'normal', 'high', 'urgent']
+    ) as priority,
     if(support_ticket.topic in ('warranty', 'damaged'), 'problem', 'question') as type,
     if(support_ticket.channel = 'email', 'support@nordvik.example', null) as recipient,
     support_ticket.channel as via_channel,
     support_ticket.created_at,
     not_after_today(later(support_ticket.created_at, support_ticket.answer_s + 7200)) as updated_at,
-    not_after_today(later(support_ticket.created_at, support_ticket.answer_s + 10800)) as _fivetran_synced
+    not_after_today(later(support_ticket.created_at, support_ticket.answer_s + 10800))
+        as _fivetran_synced
 from support_ticket;
 
 insert into zendesk.ticket_comment by name
@@ -156,7 +185,10 @@ comments as (
         support_ticket.ticket_key * 4 + 2 as comment_key,
         support_ticket.ticket_id,
         support_ticket.zendesk_user_id as user_id,
-        case support_ticket.country_code when 'NL' then 'Dank je wel, dat helpt!' when 'NO' then 'Tusen takk for hjelpen!' else 'Dziękuję za pomoc!' end as body,
+        case support_ticket.country_code
+            when 'NL' then 'Dank je wel, dat helpt!' when 'NO' then 'Tusen takk for hjelpen!' else
+                'Dziękuję za pomoc!'
+        end as body,
         later(support_ticket.created_at, support_ticket.answer_s + 5400) as created
 
     from support_ticket
@@ -183,8 +215,12 @@ select
     not supported_person.is_deleted as is_live,
     unnest(
         seen([
-            named('zendesk_user_id', entry(supported_person.zendesk_user_id, supported_person.zendesk_user_id, null)),
-            named('user_id', if(supported_person.is_account_known, entry(supported_person.user_id, supported_person.user_id, null), null)),
+            owned('zendesk_user_id', supported_person.zendesk_user_id, null),
+            owned(
+                'user_id',
+                if(supported_person.is_account_known, supported_person.user_id, null),
+                null
+            ),
             named('email', supported_person.support_email),
             named('phone', supported_person.support_phone)
         ]),

@@ -23,7 +23,8 @@ select
 from sighting
 where sighting.mess = 'family_devices';
 
--- A number that was given out again counts as shared in any block: its other user may live in the next.
+-- A number that was given out again counts as shared in any block: its other user may live in
+-- the next.
 create or replace temp table shared_identifier as
 select
     suspect.identifier_type,

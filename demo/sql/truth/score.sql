@@ -1,4 +1,4 @@
--- How well identity_map finds people again: run where truth.identifier and identity_map both are.
+-- How well identity_map finds people again: run in the schema that holds the truth's identifier.
 --
 -- Scored are identifiers that are one person's alone and that some record links to another of
 -- theirs. One that the map lacks stands alone, as a customer of its own.
@@ -15,7 +15,7 @@ scored as (
             'missing ' || identifier.identifier_type || ' ' || identifier.identifier_value
         ) as customer_id
 
-    from truth.identifier
+    from identifier
     left join identity_map as by_value
         on
             identifier.identifier_type = by_value.identifier_type
@@ -72,9 +72,14 @@ persons as (
 pairs as (
 
     select
-        (select sum(cells.identifier_count * (cells.identifier_count - 1) // 2) from cells) as right_pairs,
-        (select sum(customers.identifier_count * (customers.identifier_count - 1) // 2) from customers) as found_pairs,
-        (select sum(persons.identifier_count * (persons.identifier_count - 1) // 2) from persons) as true_pairs
+        (select sum(cells.identifier_count * (cells.identifier_count - 1) // 2) from cells
+        ) as right_pairs,
+        (
+            select sum(customers.identifier_count * (customers.identifier_count - 1) // 2)
+            from customers
+        ) as found_pairs,
+        (select sum(persons.identifier_count * (persons.identifier_count - 1) // 2) from persons
+        ) as true_pairs
 
 )
 
@@ -85,5 +90,7 @@ select
     (select count(*) from customers) as customer_count,
     coalesce(pairs.right_pairs / nullif(pairs.found_pairs, 0), 1.0)::double as pairwise_precision,
     coalesce(pairs.right_pairs / nullif(pairs.true_pairs, 0), 1.0)::double as pairwise_recall,
-    coalesce((select sum(customers.largest_count) / sum(customers.identifier_count) from customers), 1.0)::double as cluster_purity
+    coalesce(
+        (select sum(customers.largest_count) / sum(customers.identifier_count) from customers), 1.0
+    )::double as cluster_purity
 from pairs;

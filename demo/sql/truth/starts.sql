@@ -3,6 +3,9 @@
 create or replace temp macro named(identifier_type, value) as
     {'identifier_type': identifier_type, 'identifier_value': value.normal, 'mess': value.mess};
 
+create or replace temp macro owned(identifier_type, value, mess) as
+    {'identifier_type': identifier_type, 'identifier_value': value::varchar, 'mess': mess::varchar};
+
 create or replace temp macro seen(identifiers) as
     list_filter(identifiers, lambda identifier: identifier.identifier_value is not null);
 

@@ -90,4 +90,10 @@ copy true_person to (getvariable('handover') || '/person.parquet') (format parqu
 copy true_household to (getvariable('handover') || '/household.parquet') (format parquet);
 copy true_order to (getvariable('handover') || '/order.parquet') (format parquet);
 copy true_identifier to (getvariable('handover') || '/identifier.parquet') (format parquet);
-copy (select company.company_id, company.name, company.domain from company) to (getvariable('handover') || '/company.parquet') (format parquet);
+copy (
+    select
+        company.company_id,
+        company.name,
+        company.domain
+    from company
+) to (getvariable('handover') || '/company.parquet') (format parquet);

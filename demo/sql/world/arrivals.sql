@@ -53,19 +53,53 @@ select
         when 'meta_ads' then 'paid_social'
     end as utm_medium,
     coalesce(ad_campaign.name, newsletter.name) as utm_campaign,
-    case when drawn.arrival_kind = 'meta_ads' then one_of(drawn.visit_id, 'creative', ['carousel_a', 'video_b', 'static_c']) end as utm_content,
-    case when drawn.arrival_kind = 'google_ads' then one_of(drawn.visit_id, 'search term', ['hiking boots', 'down jacket', 'nordvik', 'two person tent', 'merino shirt']) end as utm_term,
-    case when drawn.arrival_kind = 'google_ads' then 'EAIaIQobChMI' || digest(drawn.visit_id, 'gclid') end as gclid,
-    case when drawn.arrival_kind = 'meta_ads' then 'IwAR' || digest(drawn.visit_id, 'fbclid') end as fbclid,
+    case
+        when drawn.arrival_kind = 'meta_ads'
+            then one_of(drawn.visit_id, 'creative', ['carousel_a', 'video_b', 'static_c'])
+    end as utm_content,
+    case
+        when drawn.arrival_kind = 'google_ads'
+            then
+                one_of(
+                    drawn.visit_id,
+                    'search term',
+                    ['hiking boots', 'down jacket', 'nordvik', 'two person tent', 'merino shirt']
+                )
+    end as utm_term,
+    case
+        when drawn.arrival_kind = 'google_ads'
+            then 'EAIaIQobChMI' || digest(drawn.visit_id, 'gclid')
+    end as gclid,
+    case when drawn.arrival_kind = 'meta_ads' then 'IwAR' || digest(drawn.visit_id, 'fbclid') end
+        as fbclid,
     case
         when drawn.arrival_kind in ('google_ads', 'search') then 'https://www.google.com/'
-        when drawn.arrival_kind = 'meta_ads' then one_of(drawn.visit_id, 'meta referrer', ['https://l.facebook.com/', 'https://l.instagram.com/'])
-        when drawn.arrival_kind = 'link' then one_of(drawn.visit_id, 'linking site', ['https://www.ut.no/', 'https://www.wandelnet.nl/', 'https://www.outdoor-magazyn.example/', 'https://www.reddit.com/', 'https://www.bing.com/'])
+        when drawn.arrival_kind = 'meta_ads'
+            then
+                one_of(
+                    drawn.visit_id,
+                    'meta referrer',
+                    ['https://l.facebook.com/', 'https://l.instagram.com/']
+                )
+        when drawn.arrival_kind = 'link'
+            then
+                one_of(
+                    drawn.visit_id,
+                    'linking site',
+                    [
+                        'https://www.ut.no/',
+                        'https://www.wandelnet.nl/',
+                        'https://www.outdoor-magazyn.example/',
+                        'https://www.reddit.com/',
+                        'https://www.bing.com/'
+                    ]
+                )
     end as referrer
 from drawn
 left join ad_campaign
     on
         drawn.arrival_kind = ad_campaign.network
         and drawn.country_code = ad_campaign.country_code
-        and ad_campaign.kind_index = whole(drawn.visit_id, 'which ad', 0, if(drawn.arrival_kind = 'google_ads', 3, 2))
+        and ad_campaign.kind_index
+        = whole(drawn.visit_id, 'which ad', 0, if(drawn.arrival_kind = 'google_ads', 3, 2))
 left join newsletter on drawn.newsletter_number = newsletter.newsletter_number;

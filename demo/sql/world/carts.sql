@@ -11,7 +11,10 @@ cart_lines as (
         product.name,
         viewed_product.view_index,
         viewed_product.quantity,
-        case person.currency when 'EUR' then product.minor_eur when 'NOK' then product.minor_nok else product.minor_pln end as unit_minor
+        case person.currency
+            when 'EUR' then product.minor_eur when 'NOK' then product.minor_nok else
+                product.minor_pln
+        end as unit_minor
 
     from viewed_product
     inner join product on viewed_product.price_rank = product.price_rank

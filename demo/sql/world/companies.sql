@@ -28,18 +28,56 @@ named as (
         case numbered.country_code
             when 'NL'
                 then
-                    one_of(numbered.company_id, 'company word', ['Duin', 'Polder', 'Zeewind', 'Heide', 'Kompas', 'Kaap'])
+                    one_of(
+                        numbered.company_id,
+                        'company word',
+                        ['Duin', 'Polder', 'Zeewind', 'Heide', 'Kompas', 'Kaap']
+                    )
                     || ' '
-                    || one_of(numbered.company_id, 'company trade', ['Buitensport', 'Reizen', 'Klimhal', 'Scouting', 'Evenementen', 'Natuurbeheer'])
+                    || one_of(
+                        numbered.company_id,
+                        'company trade',
+                        [
+                            'Buitensport',
+                            'Reizen',
+                            'Klimhal',
+                            'Scouting',
+                            'Evenementen',
+                            'Natuurbeheer'
+                        ]
+                    )
             when 'NO'
                 then
-                    one_of(numbered.company_id, 'company word', ['Fjell', 'Bre', 'Vidde', 'Kyst', 'Skog', 'Nordlys'])
+                    one_of(
+                        numbered.company_id,
+                        'company word',
+                        ['Fjell', 'Bre', 'Vidde', 'Kyst', 'Skog', 'Nordlys']
+                    )
                     || ' '
-                    || one_of(numbered.company_id, 'company trade', ['Turlag', 'Opplevelser', 'Klatresenter', 'Friluft', 'Guiding', 'Hytteservice'])
+                    || one_of(
+                        numbered.company_id,
+                        'company trade',
+                        [
+                            'Turlag',
+                            'Opplevelser',
+                            'Klatresenter',
+                            'Friluft',
+                            'Guiding',
+                            'Hytteservice'
+                        ]
+                    )
             else
-                one_of(numbered.company_id, 'company word', ['Tatry', 'Szlak', 'Świerk', 'Bałtyk', 'Orlik', 'Halny'])
+                one_of(
+                    numbered.company_id,
+                    'company word',
+                    ['Tatry', 'Szlak', 'Świerk', 'Bałtyk', 'Orlik', 'Halny']
+                )
                 || ' '
-                || one_of(numbered.company_id, 'company trade', ['Wyprawy', 'Przewodnicy', 'Obozy', 'Wspinaczka', 'Turystyka', 'Schroniska'])
+                || one_of(
+                    numbered.company_id,
+                    'company trade',
+                    ['Wyprawy', 'Przewodnicy', 'Obozy', 'Wspinaczka', 'Turystyka', 'Schroniska']
+                )
         end as trade_name
 
     from numbered
@@ -50,18 +88,38 @@ select
     named.company_id,
     named.country_code,
     named.trade_name
-    || case named.country_code when 'NL' then ' B.V.' when 'NO' then ' AS' else ' Sp. z o.o.' end as name,
+    || case named.country_code when 'NL' then ' B.V.' when 'NO' then ' AS' else ' Sp. z o.o.' end
+        as name,
     in_ascii(named.trade_name) || named.company_id || '.' || lower(named.country_code) as domain,
-    one_of(named.company_id, 'industry', ['LEISURE_TRAVEL_TOURISM', 'SPORTS', 'EDUCATION_MANAGEMENT', 'EVENTS_SERVICES', 'GOVERNMENT_ADMINISTRATION']) as industry,
+    one_of(
+        named.company_id,
+        'industry',
+        [
+            'LEISURE_TRAVEL_TOURISM',
+            'SPORTS',
+            'EDUCATION_MANAGEMENT',
+            'EVENTS_SERVICES',
+            'GOVERNMENT_ADMINISTRATION'
+        ]
+    ) as industry,
     place.city,
     street_name.street || ' ' || whole(named.company_id, 'company house number', 1, 120) as street,
     case named.country_code when 'NL' then '+3120' when 'NO' then '+4722' else '+4822' end
-    || lpad(((named.company_id * 7919 + 1000003) % case named.country_code when 'NO' then 1000000 else 10000000 end)::varchar, case named.country_code when 'NO' then 6 else 7 end, '0') as switchboard,
+    || lpad(
+        (
+            (named.company_id * 7919 + 1000003)
+            % case named.country_code when 'NO' then 1000000 else 10000000 end
+        )::varchar,
+        case named.country_code when 'NO' then 6 else 7 end,
+        '0'
+    ) as switchboard,
     whole(named.company_id, 'employees', 2, 400) as employee_count,
     whole(named.company_id, 'annual revenue', 1, 90) * 100000 as annual_revenue,
     later(
         getvariable('started_at'),
-        uniform(named.company_id, 'company known since') * 0.5 * seconds_between(getvariable('started_at'), getvariable('as_of'))
+        uniform(named.company_id, 'company known since')
+        * 0.5
+        * seconds_between(getvariable('started_at'), getvariable('as_of'))
     ) as created_at
 from named
 inner join place

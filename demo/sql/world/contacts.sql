@@ -44,7 +44,8 @@ told as (
         guests.guest_row,
         guests.created_at,
         person.full_name,
-        if(guests.guest_row = 2 and person.has_other_email, person.other_email, person.email) as given_email,
+        if(guests.guest_row = 2 and person.has_other_email, person.other_email, person.email)
+            as given_email,
         uniform(guests.person_id * 16 + guests.guest_row, 'guest e-mail') as email_fate
 
     from guests
@@ -116,7 +117,8 @@ told as (
 
     select
         shop_customer.customer_id,
-        if(chance(shop_customer.customer_id, 'shop knows phone', 0.3), person.phone, null) as given_phone,
+        if(chance(shop_customer.customer_id, 'shop knows phone', 0.3), person.phone, null)
+            as given_phone,
         uniform(shop_customer.customer_id, 'shop phone') as phone_fate
 
     from shop_customer

@@ -4,6 +4,17 @@
 create or replace temp table visit_context as
 with
 
+views as (
+
+    select
+        viewed_product.visit_id,
+        count(*) as view_count
+
+    from viewed_product
+    group by viewed_product.visit_id
+
+),
+
 described as (
 
     select
@@ -19,12 +30,11 @@ described as (
         person.work_email,
         (mixed(visit.device_key, 'machine') % 6)::bigint as machine,
         chance(visit.visit_id, 'at home', 0.7) as is_at_home,
-        coalesce(count(viewed_product.view_index), 0) as view_count
+        coalesce(views.view_count, 0) as view_count
 
     from visit
     inner join person on visit.person_id = person.person_id
-    left join viewed_product on visit.visit_id = viewed_product.visit_id
-    group by all
+    left join views on visit.visit_id = views.visit_id
 
 )
 
@@ -32,10 +42,17 @@ select
     described.*,
     case
         when described.is_at_home then described.home_ip
-        else '92.' || whole(described.visit_id, 'ip 1', 1, 254) || '.' || whole(described.visit_id, 'ip 2', 0, 255) || '.' || whole(described.visit_id, 'ip 3', 1, 254)
+        else
+            '92.'
+            || whole(described.visit_id, 'ip 1', 1, 254)
+            || '.'
+            || whole(described.visit_id, 'ip 2', 0, 255)
+            || '.'
+            || whole(described.visit_id, 'ip 3', 1, 254)
     end as context_ip,
     case
-        when described.is_app and described.machine < 3 then 'Nordvik/5.2.1 (iPhone; iOS 17.5; Scale/3.00)'
+        when described.is_app and described.machine < 3
+            then 'Nordvik/5.2.1 (iPhone; iOS 17.5; Scale/3.00)'
         when described.is_app then 'Nordvik/5.2.0 (Android 14; Pixel 7; okhttp 4.12)'
         else
             [
@@ -52,9 +69,16 @@ select
         when described.machine < 3 then 'analytics-ios'
         else 'analytics-android'
     end as context_library_name,
-    case when not described.is_app then 'next-1.70.0' when described.machine < 3 then '4.1.8' else '4.10.4' end as context_library_version,
-    case when not described.is_app then null when described.machine < 3 then 'ios' else 'android' end as context_device_type,
-    case when not described.is_app then null when described.machine < 3 then 'iOS' else 'Android' end as context_os_name,
+    case
+        when not described.is_app then 'next-1.70.0' when described.machine < 3 then '4.1.8' else
+            '4.10.4'
+    end as context_library_version,
+    case
+        when not described.is_app then null when described.machine < 3 then 'ios' else 'android'
+    end as context_device_type,
+    case
+        when not described.is_app then null when described.machine < 3 then 'iOS' else 'Android'
+    end as context_os_name,
     case when described.is_app then '5.2.' || (described.machine % 2) end as context_app_version,
     described.signed_in_user_id as user_id_after,
     case
@@ -74,7 +98,13 @@ select
     case
         when described.newsletter_number is not null then '/journal'
         when chance(described.visit_id, 'lands at home', 0.5) then '/'
-        else '/collections/' || one_of(described.visit_id, 'collection', ['jackets', 'footwear', 'tents', 'sale', 'backpacks'])
+        else
+            '/collections/'
+            || one_of(
+                described.visit_id,
+                'collection',
+                ['jackets', 'footwear', 'tents', 'sale', 'backpacks']
+            )
     end as landing_path,
     case
         when arrival.utm_source is not null

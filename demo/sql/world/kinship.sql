@@ -28,12 +28,19 @@ create or replace temp macro country_of(household) as
 -- A number per person and index (0 or 1), never the same for two people below five million.
 create or replace temp macro mobile_number(person, number_index, country_code) as
     case country_code
-        when 'NL' then '+316' || lpad((((person * 2 + number_index) * 48271 + 20260630) % 100000000)::varchar, 8, '0')
+        when 'NL'
+            then
+                '+316'
+                || lpad(
+                    (((person * 2 + number_index) * 48271 + 20260630) % 100000000)::varchar, 8, '0'
+                )
         when 'NO'
             then
                 '+47'
                 || one_of(person * 2 + number_index, 'norwegian prefix', ['4', '9'])
-                || lpad((((person * 2 + number_index) * 48271 + 3141593) % 10000000)::varchar, 7, '0')
+                || lpad(
+                    (((person * 2 + number_index) * 48271 + 3141593) % 10000000)::varchar, 7, '0'
+                )
         else
             '+48'
             || one_of(person * 2 + number_index, 'polish prefix', ['5', '6', '7', '8'])

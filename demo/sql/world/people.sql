@@ -1,8 +1,8 @@
 -- The people of this block, numbers first_person to last_person: who they are, how they can be
 -- reached, and how they relate to Nordvik. Nothing here is a record of any system yet.
 --
--- archetype: visitor (never says who they are), subscriber (newsletter only), guest (buys without an
--- account), member (has an account), store (never online).
+-- archetype: visitor (never says who they are), subscriber (newsletter only), guest (buys without
+-- an account), member (has an account), store (never online).
 
 create or replace temp table person as
 with
@@ -29,10 +29,12 @@ placed as (
         country_of(numbered.household_id) as country_code,
         numbered.person_id > 36
         and chance(numbered.person_id, 'reused phone', getvariable('mess_reused_phones'))
-        and country_of(numbered.household_id) = country_of(numbered.earlier_household_id) as has_reused_phone,
+        and country_of(numbered.household_id)
+        = country_of(numbered.earlier_household_id) as has_reused_phone,
         chance(numbered.person_id + 36, 'reused phone', getvariable('mess_reused_phones'))
         and numbered.person_id + 36 <= getvariable('people')
-        and country_of(numbered.household_id) = country_of(numbered.later_household_id) as gave_phone_up
+        and country_of(numbered.household_id)
+        = country_of(numbered.later_household_id) as gave_phone_up
 
     from numbered
 
@@ -52,7 +54,8 @@ settled as (
         uniform(placed.person_id, 'archetype') as archetype_draw,
         (mixed(placed.household_id, 'given names') % 32)::bigint as given_start,
         -- One-to-one in the household: its family name and a number that tells it from the others.
-        (placed.household_id * 2654435761 + getvariable('seed')) % (getvariable('people') + 1) as household_code
+        (placed.household_id * 2654435761 + getvariable('seed'))
+        % (getvariable('people') + 1) as household_code
 
     from placed
 
@@ -121,14 +124,49 @@ addressed as (
             when 2 then in_ascii(named.last_name) || '.' || in_ascii(named.first_name)
             else in_ascii(named.first_name) || '.' || in_ascii(named.last_name)
         end
-        || case when named.household_number > 0 then named.household_number::varchar else '' end as local_part,
+        || case when named.household_number > 0 then named.household_number::varchar else '' end
+            as local_part,
         case named.country_code
-            when 'NL' then ['gmail.com', 'hotmail.com', 'ziggo.nl', 'outlook.com', 'kpnmail.nl', 'icloud.com', 'live.nl', 'xs4all.nl']
-            when 'NO' then ['gmail.com', 'hotmail.com', 'online.no', 'outlook.com', 'icloud.com', 'live.no', 'getmail.no', 'lyse.net']
-            else ['gmail.com', 'wp.pl', 'o2.pl', 'onet.pl', 'interia.pl', 'outlook.com', 'gazeta.pl', 'icloud.com']
+            when 'NL'
+                then
+                    [
+                        'gmail.com',
+                        'hotmail.com',
+                        'ziggo.nl',
+                        'outlook.com',
+                        'kpnmail.nl',
+                        'icloud.com',
+                        'live.nl',
+                        'xs4all.nl'
+                    ]
+            when 'NO'
+                then
+                    [
+                        'gmail.com',
+                        'hotmail.com',
+                        'online.no',
+                        'outlook.com',
+                        'icloud.com',
+                        'live.no',
+                        'getmail.no',
+                        'lyse.net'
+                    ]
+            else
+                [
+                    'gmail.com',
+                    'wp.pl',
+                    'o2.pl',
+                    'onet.pl',
+                    'interia.pl',
+                    'outlook.com',
+                    'gazeta.pl',
+                    'icloud.com'
+                ]
         end as providers,
         -- Squared, so that the first providers of the list are the popular ones.
-        floor(8 * uniform(named.person_id, 'provider') * uniform(named.person_id, 'provider'))::bigint as provider_index,
+        floor(
+            8 * uniform(named.person_id, 'provider') * uniform(named.person_id, 'provider')
+        )::bigint as provider_index,
         case
             when named.archetype <> 'store' and chance(named.person_id, 'works at a customer', 0.07)
                 then
@@ -149,7 +187,9 @@ acquainted as (
     select
         addressed.*,
         getvariable('span_s') - 86400 as latest_s,
-        floor((getvariable('span_s') - 86400) * power(uniform(addressed.person_id, 'first seen'), 0.8))::bigint as first_seen_s
+        floor(
+            (getvariable('span_s') - 86400) * power(uniform(addressed.person_id, 'first seen'), 0.8)
+        )::bigint as first_seen_s
 
     from addressed
 
@@ -188,32 +228,54 @@ select
     joined.last_name,
     joined.first_name || ' ' || joined.last_name as full_name,
     case joined.country_code when 'NL' then 'EUR' when 'NO' then 'NOK' else 'PLN' end as currency,
-    case joined.country_code when 'NL' then 'nl-NL' when 'NO' then 'nb-NO' else 'pl-PL' end as locale,
-    case joined.country_code when 'NL' then 'Europe/Amsterdam' when 'NO' then 'Europe/Oslo' else 'Europe/Warsaw' end as timezone,
+    case joined.country_code when 'NL' then 'nl-NL' when 'NO' then 'nb-NO' else 'pl-PL' end
+        as locale,
+    case joined.country_code
+        when 'NL' then 'Europe/Amsterdam' when 'NO' then 'Europe/Oslo' else 'Europe/Warsaw'
+    end as timezone,
     place.city,
     case joined.country_code
-        when 'NL' then place.postal_stem || lpad(whole(joined.household_id, 'postal code', 11, 99)::varchar, 2, '0') || ' ' || one_of(joined.household_id, 'postal letters', ['AB', 'CD', 'EK', 'GH', 'JL', 'KM', 'PR', 'SV', 'TX', 'WZ'])
-        when 'NO' then place.postal_stem || lpad(whole(joined.household_id, 'postal code', 1, 99)::varchar, 2, '0')
-        else place.postal_stem || '-' || lpad(whole(joined.household_id, 'postal code', 1, 999)::varchar, 3, '0')
+        when 'NL'
+            then
+                place.postal_stem
+                || lpad(whole(joined.household_id, 'postal code', 11, 99)::varchar, 2, '0')
+                || ' '
+                || one_of(
+                    joined.household_id,
+                    'postal letters',
+                    ['AB', 'CD', 'EK', 'GH', 'JL', 'KM', 'PR', 'SV', 'TX', 'WZ']
+                )
+        when 'NO'
+            then
+                place.postal_stem
+                || lpad(whole(joined.household_id, 'postal code', 1, 99)::varchar, 2, '0')
+        else
+            place.postal_stem
+            || '-'
+            || lpad(whole(joined.household_id, 'postal code', 1, 999)::varchar, 3, '0')
     end as postal_code,
     street_name.street || ' ' || whole(joined.household_id, 'house number', 1, 180) as street,
     date '1941-01-01' + whole(joined.person_id, 'birth date', 0, 25000)::integer as birth_date,
 
-    -- How they can be reached. Every address is built from the one local part, so none is another's.
+    -- How they can be reached. Every address has the one local part, so none is another's.
     joined.local_part || '@' || joined.providers[1 + joined.provider_index] as own_email,
-    joined.local_part || '@' || joined.providers[1 + (joined.provider_index + 3) % 8] as other_email,
+    joined.local_part
+    || '@'
+    || joined.providers[1 + (joined.provider_index + 3) % 8] as other_email,
     joined.local_part || '@' || joined.providers[1 + (joined.provider_index + 5) % 8] as new_email,
     chance(joined.person_id, 'second mailbox', 0.18) as has_other_email,
     joined.archetype in ('guest', 'store', 'subscriber')
     and joined.place_in_household > 0
-    and chance(joined.person_id, 'family mailbox', getvariable('mess_shared_emails')) as uses_family_email,
+    and chance(joined.person_id, 'family mailbox', getvariable('mess_shared_emails'))
+        as uses_family_email,
     case
         when joined.company_id is not null
             then replace(joined.local_part, '.', '_') || '@' || company.domain
     end as work_email,
     chance(joined.person_id, 'has phone', 0.88) as has_phone,
     case
-        when joined.has_reused_phone then mobile_number(joined.person_id - 36, 0, joined.country_code)
+        when joined.has_reused_phone
+            then mobile_number(joined.person_id - 36, 0, joined.country_code)
         else mobile_number(joined.person_id, 0, joined.country_code)
     end as mobile,
     joined.has_reused_phone or joined.gave_phone_up as is_phone_reused,
@@ -224,30 +286,50 @@ select
 
     -- How they relate to Nordvik.
     later(getvariable('started_at'), joined.first_seen_s) as first_seen_at,
-    case when joined.archetype = 'member' then later(getvariable('started_at'), joined.account_s) end as account_at,
+    case
+        when joined.archetype = 'member' then later(getvariable('started_at'), joined.account_s)
+    end as account_at,
     later(getvariable('started_at'), joined.account_s) as ready_at,
     case
         when
             joined.archetype = 'member'
             and chance(joined.person_id, 'changes e-mail', getvariable('mess_changed_emails'))
-            then later(getvariable('started_at'), joined.account_s + uniform(joined.person_id, 'when e-mail changes') * (joined.latest_s - joined.account_s))
+            then
+                later(
+                    getvariable('started_at'),
+                    joined.account_s
+                    + uniform(joined.person_id, 'when e-mail changes')
+                    * (joined.latest_s - joined.account_s)
+                )
     end as email_changed_at,
-    case when joined.archetype = 'member' then (6000000000000 + opaque(joined.person_id * 16))::varchar end as user_id,
+    case
+        when joined.archetype = 'member'
+            then (6000000000000 + opaque(joined.person_id * 16))::varchar
+    end as user_id,
     6000000000000 + opaque(joined.person_id * 16) as account_id,
 
     -- Devices: most people have one or two browsers, a few have many.
-    least(8, floor(power(1.0 - uniform(joined.person_id, 'browsers'), -0.75)))::bigint as browser_count,
+    least(8, floor(power(1.0 - uniform(joined.person_id, 'browsers'), -0.75)))::bigint
+        as browser_count,
     case
         when joined.archetype = 'member' and chance(joined.person_id, 'has app', 0.34)
-            then 1 + chance(joined.person_id, 'second app', 0.2)::bigint + chance(joined.person_id, 'third app', 0.05)::bigint
+            then
+                1
+                + chance(joined.person_id, 'second app', 0.2)::bigint
+                + chance(joined.person_id, 'third app', 0.05)::bigint
         when joined.archetype = 'visitor' and chance(joined.person_id, 'has app', 0.02) then 1
         else 0
     end as app_count,
     joined.archetype = 'member'
     and joined.household_size > 1
-    and chance(joined.household_id, 'family device', getvariable('mess_family_devices')) as has_family_device,
+    and chance(joined.household_id, 'family device', getvariable('mess_family_devices'))
+        as has_family_device,
     case joined.country_code when 'NL' then '84.' when 'NO' then '88.' else '83.' end
-    || whole(joined.household_id, 'ip 1', 1, 254) || '.' || whole(joined.household_id, 'ip 2', 0, 255) || '.' || whole(joined.household_id, 'ip 3', 1, 254) as home_ip,
+    || whole(joined.household_id, 'ip 1', 1, 254)
+    || '.'
+    || whole(joined.household_id, 'ip 2', 0, 255)
+    || '.'
+    || whole(joined.household_id, 'ip 3', 1, 254) as home_ip,
 
     -- Loyalty: the card is given out at the till or in the account.
     case
@@ -255,12 +337,16 @@ select
             chance(
                 joined.person_id,
                 'has card',
-                case joined.archetype when 'member' then 0.38 when 'store' then 0.66 when 'guest' then 0.08 else 0 end
+                case joined.archetype
+                    when 'member' then 0.38 when 'store' then 0.66 when 'guest' then 0.08 else 0
+                end
             )
             then
                 'NV'
                 || lpad(((joined.person_id * 48271 + 123456789) % 1000000000)::varchar, 9, '0')
-                || check_digit(lpad(((joined.person_id * 48271 + 123456789) % 1000000000)::varchar, 9, '0'))
+                || check_digit(
+                    lpad(((joined.person_id * 48271 + 123456789) % 1000000000)::varchar, 9, '0')
+                )
     end as loyalty_id,
     chance(joined.person_id, 'shops in stores too', 0.35) as shops_in_stores,
     store.store_id as home_store_id
@@ -276,7 +362,8 @@ inner join street_name
 inner join store
     on
         joined.country_code = store.country_code
-        and store.store_number = (mixed(joined.household_id, 'home store') % store.store_count)::bigint
+        and store.store_number
+        = (mixed(joined.household_id, 'home store') % store.store_count)::bigint
 left join company on joined.company_id = company.company_id;
 
 -- The mailbox that a household shares is its first member's.

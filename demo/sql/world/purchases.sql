@@ -38,7 +38,12 @@ tries as (
         -- The first purchase comes soon after the first contact.
         case
             when person_purchase.purchase_index > 1
-                then 3600 + floor(exponential(buyers.person_id * 128 + person_purchase.purchase_index, 'gap') * buyers.mean_gap_s)::bigint
+                then
+                    3600
+                    + floor(
+                        exponential(buyers.person_id * 128 + person_purchase.purchase_index, 'gap')
+                        * buyers.mean_gap_s
+                    )::bigint
             else
                 3600 + floor(
                     least(
@@ -90,7 +95,8 @@ channelled as (
         case
             when placed.archetype = 'store' then 'store'
             when placed.archetype = 'guest' and placed.purchase_index = 1 then 'web'
-            when placed.archetype = 'guest' and chance(placed.purchase_id, 'channel', 0.12) then 'store'
+            when placed.archetype = 'guest' and chance(placed.purchase_id, 'channel', 0.12)
+                then 'store'
             when placed.archetype = 'guest' then 'web'
             when placed.shops_in_stores and chance(placed.purchase_id, 'channel', 0.45) then 'store'
             when placed.app_count > 0 and chance(placed.purchase_id, 'in app', 0.45) then 'app'
@@ -121,20 +127,32 @@ select
                 )
         else later(channelled.ready_at, channelled.after_s)
     end as purchased_at,
-    -- In a guest checkout the shop makes a new customer row, sometimes one more for the same person.
+    -- A guest checkout makes a customer row in the shop, sometimes one more for the same person.
     channelled.channel <> 'store'
     and (
         channelled.archetype = 'guest'
-        or (channelled.archetype = 'member' and chance(channelled.purchase_id, 'as guest', getvariable('mess_guest_checkouts') * 0.25))
+        or (
+            channelled.archetype = 'member'
+            and chance(
+                channelled.purchase_id, 'as guest', getvariable('mess_guest_checkouts') * 0.25
+            )
+        )
     ) as is_guest_checkout,
     1 + (
         chance(channelled.person_id, 'second guest row', 0.25)
         and chance(channelled.purchase_id, 'uses second guest row', 0.5)
     )::bigint as guest_row,
-    one_of(channelled.purchase_id, 'discount', [0, 0, 0, 0, 0, 0, 0, 10, 15, 20]) as discount_percent,
-    1 + floor(3.5 * uniform(channelled.purchase_id, 'lines') * uniform(channelled.purchase_id, 'lines'))::bigint as line_count,
-    greatest(1500, floor(gamma_3(channelled.purchase_id, 'spend') * channelled.spend_scale))::bigint as wanted_minor_eur,
-    channelled.channel <> 'store' and chance(channelled.purchase_id, 'cancelled', 0.015) as is_cancelled,
+    one_of(channelled.purchase_id, 'discount', [0, 0, 0, 0, 0, 0, 0, 10, 15, 20])
+        as discount_percent,
+    1
+    + floor(
+        3.5 * uniform(channelled.purchase_id, 'lines') * uniform(channelled.purchase_id, 'lines')
+    )::bigint as line_count,
+    greatest(
+        1500, floor(gamma_3(channelled.purchase_id, 'spend') * channelled.spend_scale)
+    )::bigint as wanted_minor_eur,
+    channelled.channel <> 'store'
+    and chance(channelled.purchase_id, 'cancelled', 0.015) as is_cancelled,
     5400000000000 + opaque(channelled.purchase_id) as order_id,
     'S' || upper(ten_hex_digits(channelled.purchase_id)) as sale_id,
     digest(channelled.purchase_id, 'cart') as cart_token,
@@ -189,9 +207,13 @@ priced as (
         ranked.line_index,
         ranked.discount_percent,
         ranked.price_rank,
-        case ranked.currency when 'EUR' then product.minor_eur when 'NOK' then product.minor_nok else product.minor_pln end as unit_minor,
+        case ranked.currency
+            when 'EUR' then product.minor_eur when 'NOK' then product.minor_nok else
+                product.minor_pln
+        end as unit_minor,
         case
-            when ranked.price_rank < 60 and chance(ranked.line_id, 'quantity', 0.2) then whole(ranked.line_id, 'how many', 2, 3)
+            when ranked.price_rank < 60 and chance(ranked.line_id, 'quantity', 0.2)
+                then whole(ranked.line_id, 'how many', 2, 3)
             else 1
         end as quantity
 
@@ -203,7 +225,9 @@ priced as (
 select
     priced.*,
     (priced.unit_minor * priced.quantity * priced.discount_percent) // 100 as discount_minor,
-    priced.unit_minor * priced.quantity - (priced.unit_minor * priced.quantity * priced.discount_percent) // 100 as net_minor
+    priced.unit_minor * priced.quantity
+    - (priced.unit_minor * priced.quantity * priced.discount_percent)
+    // 100 as net_minor
 from priced;
 
 -- Prices include value added tax, so tax is a part of the total, not added to it.
@@ -244,7 +268,8 @@ shipped as (
 select
     shipped.*,
     shipped.subtotal_minor + shipped.shipping_minor as total_minor,
-    ((shipped.subtotal_minor + shipped.shipping_minor) * shipped.tax_percent) // (100 + shipped.tax_percent) as tax_minor
+    ((shipped.subtotal_minor + shipped.shipping_minor) * shipped.tax_percent)
+    // (100 + shipped.tax_percent) as tax_minor
 from shipped;
 
 -- One purchase in fourteen comes back, whole or in part; a cancelled one was never paid.
@@ -256,7 +281,10 @@ returns as (
     select
         purchase.purchase_id,
         purchase.person_id,
-        later(purchase.purchased_at, 86400 * (2 + 18 * uniform(purchase.purchase_id, 'days until return'))) as returned_at
+        later(
+            purchase.purchased_at,
+            86400 * (2 + 18 * uniform(purchase.purchase_id, 'days until return'))
+        ) as returned_at
 
     from purchase
     where
@@ -274,7 +302,11 @@ select
     purchase_line.price_rank,
     purchase_line.unit_minor,
     whole(purchase_line.line_id, 'quantity returned', 1, purchase_line.quantity) as quantity,
-    (purchase_line.net_minor * whole(purchase_line.line_id, 'quantity returned', 1, purchase_line.quantity)) // purchase_line.quantity as refund_minor,
+    (
+        purchase_line.net_minor
+        * whole(purchase_line.line_id, 'quantity returned', 1, purchase_line.quantity)
+    )
+    // purchase_line.quantity as refund_minor,
     purchase_total.tax_percent
 from returns
 inner join purchase_line on returns.purchase_id = purchase_line.purchase_id

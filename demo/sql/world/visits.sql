@@ -12,7 +12,7 @@ online as (
         least(
             120,
             floor(
-                case person.archetype when 'member' then 1.7 else 0.8 end
+                case person.archetype when 'member' then 1.4 else 0.8 end
                 * power(1.0 - uniform(person.person_id, 'visits'), -0.55)
                 - case person.archetype when 'member' then 0 else 0.8 end
             )
@@ -62,9 +62,12 @@ browse_visits as (
         1 + browses.browse_index as slot,
         later(
             online.first_seen_at,
-            1800 + uniform(online.person_id * 128 + browses.browse_index, 'browse time') * (online.seconds_left - 1800)
+            1800
+            + uniform(online.person_id * 128 + browses.browse_index, 'browse time')
+            * (online.seconds_left - 1800)
         ) as started_at,
-        online.app_count > 0 and chance(online.person_id * 128 + browses.browse_index, 'browse in app', 0.5) as is_app,
+        online.app_count > 0
+        and chance(online.person_id * 128 + browses.browse_index, 'browse in app', 0.5) as is_app,
         null::bigint as purchase_id,
         null::bigint as newsletter_number
 
@@ -79,7 +82,10 @@ purchase_visits as (
     select
         purchase.person_id,
         200 + purchase.purchase_index as slot,
-        later(purchase.purchased_at, -whole(purchase.purchase_id, 'length of purchase visit', 600, 1800)) as started_at,
+        later(
+            purchase.purchased_at,
+            -whole(purchase.purchase_id, 'length of purchase visit', 600, 1800)
+        ) as started_at,
         purchase.channel = 'app' as is_app,
         purchase.purchase_id,
         null::bigint as newsletter_number
@@ -138,10 +144,19 @@ equipped as (
         person.company_id,
         person.household_id,
         purchase.is_guest_checkout,
-        person.has_family_device and chance(planned_visit.visit_id, 'on family device', 0.4) as is_family_device,
+        person.has_family_device
+        and chance(planned_visit.visit_id, 'on family device', 0.4) as is_family_device,
         -- Squared: the first device is the one used most.
-        floor(person.browser_count * uniform(planned_visit.visit_id, 'device') * uniform(planned_visit.visit_id, 'device'))::bigint as browser_index,
-        floor(person.app_count * uniform(planned_visit.visit_id, 'device') * uniform(planned_visit.visit_id, 'device'))::bigint as app_index
+        floor(
+            person.browser_count
+            * uniform(planned_visit.visit_id, 'device')
+            * uniform(planned_visit.visit_id, 'device')
+        )::bigint as browser_index,
+        floor(
+            person.app_count
+            * uniform(planned_visit.visit_id, 'device')
+            * uniform(planned_visit.visit_id, 'device')
+        )::bigint as app_index
 
     from planned_visit
     inner join person on planned_visit.person_id = person.person_id
@@ -154,8 +169,11 @@ on_device as (
     select
         equipped.*,
         case
-            when equipped.is_family_device then equipped.household_id * 16 + if(equipped.is_app, 14, 15)
-            else equipped.person_id * 16 + if(equipped.is_app, 8 + equipped.app_index, equipped.browser_index)
+            when equipped.is_family_device
+                then equipped.household_id * 16 + if(equipped.is_app, 14, 15)
+            else
+                equipped.person_id * 16
+                + if(equipped.is_app, 8 + equipped.app_index, equipped.browser_index)
         end as device_key
 
     from equipped
@@ -171,7 +189,17 @@ with_cookie as (
             when chance(on_device.device_key, 'clears cookies', getvariable('mess_cookie_resets'))
                 then
                     1 + seconds_between(getvariable('started_at'), on_device.started_at)
-                    // (86400 * (15 + floor(350 * uniform(on_device.device_key, 'cookie life') * uniform(on_device.device_key, 'cookie life'))::bigint))
+                    // (
+                        86400
+                        * (
+                            15
+                            + floor(
+                                350
+                                * uniform(on_device.device_key, 'cookie life')
+                                * uniform(on_device.device_key, 'cookie life')
+                            )::bigint
+                        )
+                    )
             else 0
         end as cookie_index
 
@@ -194,7 +222,8 @@ signed_in as (
             ),
             false
         ) as is_sign_in,
-        with_cookie.archetype = 'subscriber' and with_cookie.started_at = with_cookie.ready_at as is_newsletter_sign_up,
+        with_cookie.archetype = 'subscriber'
+        and with_cookie.started_at = with_cookie.ready_at as is_newsletter_sign_up,
         with_cookie.company_id is not null
         and with_cookie.slot = 0
         and not with_cookie.is_app
@@ -220,7 +249,8 @@ select
     case
         when not signed_in.is_app then null
         -- A phone on which tracking is off sends zeroes.
-        when chance(signed_in.device_key, 'tracking off', getvariable('mess_placeholders')) then getvariable('placeholder_device_id')
+        when chance(signed_in.device_key, 'tracking off', getvariable('mess_placeholders'))
+            then getvariable('placeholder_device_id')
         else uuid_text(signed_in.device_key, 'device id')
     end as device_id,
     signed_in.is_sign_in,
@@ -241,14 +271,18 @@ select
         when
             not signed_in.is_sign_in
             and chance(signed_in.visit_id, 'broken user id', getvariable('mess_placeholders'))
-            then one_of(signed_in.visit_id, 'which broken user id', getvariable('placeholder_user_ids'))
+            then
+                one_of(
+                    signed_in.visit_id, 'which broken user id', getvariable('placeholder_user_ids')
+                )
     end as broken_user_id,
     case
         when signed_in.purchase_id is not null then 'purchase'
         when chance(signed_in.visit_id, 'fills a cart', 0.10) then 'cart'
         else 'browse'
     end as intent,
-    signed_in.purchase_id is null and chance(signed_in.visit_id, 'begins checkout', 0.55) as begins_checkout
+    signed_in.purchase_id is null
+    and chance(signed_in.visit_id, 'begins checkout', 0.55) as begins_checkout
 from signed_in;
 
 -- What is looked at during a visit, and what of it goes into the cart.
@@ -276,7 +310,7 @@ counted as (
         visit.intent,
         case
             when visit.intent = 'cart' then whole(visit.visit_id, 'views', 1, 3)
-            else whole(visit.visit_id, 'views', -1, 3)
+            else whole(visit.visit_id, 'views', -1, 2)
         end as view_count
 
     from visit
