@@ -190,8 +190,8 @@ def _did_not_start(log: str) -> str:
     text = plain_text(errors)
     if "Could not set lock" in text:
         return (
-            "The warehouse is open elsewhere, so dbt cannot write to it. Nothing was changed. Close "
-            "that program or wait for its run to end, then try again."
+            "The warehouse is open elsewhere, so dbt cannot write to it. Nothing was changed. "
+            "Close that program or wait for its run to end, then try again."
         )
     return f"dbt did not start to build: {_reason(text)}. Nothing was changed."
 

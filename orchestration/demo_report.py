@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from orchestration.errors import ReportError
-
 
 @dataclass(frozen=True, slots=True)
 class SyncLine:
@@ -72,18 +70,10 @@ def keep_report(report: DemoReport, path: Path) -> None:
 
 
 def read_report(path: Path) -> DemoReport | None:
-    """The report of the run before; None when there was none.
-
-    Raises:
-        ReportError: The file is not a report.
-    """
-    if not path.is_file():
-        return None
+    """The report of the run before; None when there was none, or one of another form."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         syncs = {name: SyncLine(**line) for name, line in content.pop("syncs").items()}
         return DemoReport(syncs=syncs, **content)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ReportError(
-            f"{path} is not a report of a demo run. Delete it, then run again."
-        ) from error
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+        return None

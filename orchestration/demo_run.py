@@ -18,7 +18,7 @@ from sqlglot import exp
 from demo.destination_simulator import Simulator, running_simulator
 from demo.landing import land
 from demo.score import score
-from demo.world import WorldSpec
+from demo.world import WORLD_VERSION, WorldSpec
 from orchestration.demo_report import (
     DemoReport,
     SyncLine,
@@ -52,6 +52,10 @@ NORMALISATION = Relation("quality", "quality_normalisation")
 _AUDIENCE_PREFIX = "audience_"
 _NO_AUDIENCES = ("audience_memberships", "audience_sizes")
 _FULL_FILE = "full.csv"
+_MARKER = "demo.json"
+_SIMULATOR_STORE = "simulator.sqlite"
+_DATABASE_SUFFIXES = ("", ".wal", "-wal", "-shm")
+"""A database file and what DuckDB or SQLite may keep beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +91,20 @@ def run_demo(
     seconds: dict[str, float] = {}
     _claim(workspace, spec, tell)
     # dbt parses on one core while the company is made on the other.
-    parsing = start_parsing(workspace)
-    with _timed(seconds, STAGE):
-        row_counts = _land(workspace, spec, tell)
-    with _timed(seconds, READY_STAGE):
-        tell(Progress(READY_STAGE, "dbt parses the project"))
-        # Dagster and Great Expectations take 12 s to import, which dbt's parsing hides.
-        from orchestration.run import run_refresh
+    with start_parsing(workspace) as parsing:
+        with _timed(seconds, STAGE):
+            row_counts = _land(workspace, spec, tell)
+        with _timed(seconds, READY_STAGE):
+            tell(Progress(READY_STAGE, "dbt parses the project"))
+            # Dagster and Great Expectations take 12 s to import, which dbt's parsing hides.
+            from orchestration.run import run_refresh
 
-        load_library()
-        parsing.finish()
-        tell(Progress(READY_STAGE, "dbt has parsed the project", is_done=True))
+            load_library()
+            parsing.finish()
+            tell(Progress(READY_STAGE, "dbt has parsed the project", is_done=True))
     set_clock(workspace, spec.as_of)
     specs = sync_specs(read_manifest(workspace))
-    with running_simulator(workspace.data_dir / "simulator.sqlite") as simulator:
+    with running_simulator(workspace.data_dir / _SIMULATOR_STORE) as simulator:
         with _environment(simulator.environ):
             summary = run_refresh(workspace, as_of=spec.as_of, tell=tell)
         held = {spec.name: _held(spec, simulator, workspace) for spec in specs}
@@ -125,8 +129,9 @@ def _claim(workspace: Workspace, spec: WorldSpec, tell: Tell) -> None:
         "people": spec.people,
         "seed": spec.seed,
         "as_of": format_instant(spec.as_of),
+        "version": WORLD_VERSION,
     }
-    marker = workspace.data_dir / "demo.json"
+    marker = workspace.data_dir / _MARKER
     with open_warehouse(workspace.target) as warehouse:
         table_count = len(warehouse.tables())
     if not marker.is_file() and table_count:
@@ -146,10 +151,10 @@ def _forget(workspace: Workspace) -> None:
         workspace.target.path,
         workspace.truth_path,
         workspace.ledger_path,
-        workspace.data_dir / "simulator.sqlite",
+        workspace.data_dir / _SIMULATOR_STORE,
     ):
-        for file in path.parent.glob(f"{path.name}*"):
-            file.unlink()
+        for suffix in _DATABASE_SUFFIXES:
+            path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
     workspace.report_path.unlink(missing_ok=True)
     for folder in (workspace.data_dir / OUTBOX, workspace.published_path.parent):
         shutil.rmtree(folder, ignore_errors=True)

@@ -26,10 +26,6 @@ class SyncNotDoneError(KenningError):
     """A guard held the sync, or its destination did not take it."""
 
 
-class ReportError(KenningError):
-    """The kept report of the run before cannot be read."""
-
-
 class NotADemoError(ConfigurationError):
     """The warehouse holds something that the demo did not make."""
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from orchestration.errors import ProjectError
 from orchestration.workspace import Workspace
@@ -29,11 +30,22 @@ def dbt_executable() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Parsing:
-    """A `dbt parse` under way, so that something else can be done meanwhile."""
+    """A `dbt parse` under way, so that something else can be done meanwhile.
+
+    As a context: what is left unfinished is stopped at its end.
+    """
 
     process: "subprocess.Popen[str] | None"
     workspace: Workspace
     signature: str
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
 
     def finish(self) -> None:
         """Wait for it.
@@ -92,7 +104,8 @@ def prepare_manifest(workspace: Workspace) -> None:
     Raises:
         ProjectError: dbt cannot parse it.
     """
-    start_parsing(workspace).finish()
+    with start_parsing(workspace) as parsing:
+        parsing.finish()
 
 
 def plain_text(dbt_output: str) -> str:

@@ -5,13 +5,17 @@ Each test starts from a copy of a workspace that one green run has built and sen
 
 import csv
 import shutil
+import subprocess
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from orchestration.definitions import build_definitions
 from orchestration.errors import SelectionError, UnknownSyncError
+from orchestration.instance import PROCESS_TAG, open_instance
 from orchestration.run import RunSummary, run_build, run_refresh, run_syncs
 from orchestration.workspace import Workspace, find_workspace
 from warehouse.connection import open_warehouse
@@ -128,15 +132,66 @@ def test_green_run_keeps_its_quality_results(workspace):
     assert all(row[3] for row in rows)
 
 
-def test_second_run_sends_nothing_that_did_not_change(workspace):
-    before = files_below(workspace.data_dir / "outbox")
+def test_run_is_in_the_history_that_the_ui_reads(green, workspace):
+    home = workspace.dagster_home
 
-    summary = run_refresh(workspace, as_of=AS_OF)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        run = instance.get_run_by_id(green[1].run_id)
+        sent = instance.get_latest_materialization_event(
+            dg.AssetKey(["files", "customers"])
+        )
 
-    assert summary.is_green
-    assert summary.sync_counts["files__customers"]["planned"] == 0
-    assert summary.sync_counts["files__customers"]["unchanged"] == 2
-    assert files_below(workspace.data_dir / "outbox") == before
+    assert run.status is dg.DagsterRunStatus.SUCCESS
+    assert run.tags["kenning/as_of"] == "2026-06-30T00:00:00"
+    assert sent.asset_materialization.metadata["added"].value == 2
+
+
+def test_code_location_has_every_raw_table_model_and_sync(workspace):
+    definitions = build_definitions(workspace)
+
+    graph = definitions.resolve_asset_graph()
+    job_names = {job.name for job in definitions.resolve_all_job_defs()}
+    schedule = definitions.resolve_schedule_def("daily_refresh")
+
+    assert {key.to_user_string() for key in graph.executable_asset_keys} == {
+        "raw/shop/customer",
+        "raw/shop/consent",
+        "staging/stg_shop__customers",
+        "staging/stg_shop__consents",
+        "core/dim_customers",
+        "core/customer_consents",
+        "activation/sync_files__customers",
+        "published/kenning",
+        "files/customers",
+    }
+    assert {"refresh", "build", "send", "send__files__customers"} <= job_names
+    assert schedule.job_name == "refresh"
+    assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+
+
+def test_models_have_their_dbt_groups_and_owners(workspace):
+    graph = build_definitions(workspace).resolve_asset_graph()
+
+    node = graph.get(dg.AssetKey(["core", "dim_customers"]))
+
+    assert node.group_name == "core"
+    assert node.owners == ["data@nordvik.example"]
+
+
+def test_run_whose_process_died_does_not_count_as_running(workspace):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    with open_instance(workspace) as instance:
+        run = instance.create_run_for_job(
+            build_definitions(workspace).resolve_job_def("refresh"),
+            status=dg.DagsterRunStatus.STARTED,
+            tags={PROCESS_TAG: str(dead.pid)},
+        )
+
+    with open_instance(workspace) as instance:
+        status = instance.get_run_by_id(run.run_id).status
+
+    assert status is dg.DagsterRunStatus.FAILURE
 
 
 def test_red_test_and_broken_model_leave_the_sync_unexecuted_and_the_last_good_tables(
