@@ -338,12 +338,16 @@ TIMES = {
         where identified.at is null or identified.at > bought.at or customer.created_at > bought.at
     """,
     "the user of a message is the one who signed in on that cookie, or nobody": """
-        select 1 from segment.tracks
-        where user_id is not null and user_id not in ('null', 'anonymous', 'undefined')
-            and not exists (
-                select 1 from segment.identifies
-                where identifies.anonymous_id = tracks.anonymous_id and identifies.user_id = tracks.user_id and identifies.timestamp <= tracks.timestamp
-            )
+        select 1 from (
+            select anonymous_id, user_id, timestamp from segment.pages
+            union all select anonymous_id, user_id, timestamp from segment.screens
+            union all select anonymous_id, user_id, timestamp from segment.tracks
+        ) as message
+        left join (
+            select anonymous_id, user_id, min(timestamp) as at from segment.identifies group by all
+        ) as signed_in on message.anonymous_id = signed_in.anonymous_id and message.user_id = signed_in.user_id
+        where message.user_id not in ('null', 'anonymous', 'undefined')
+            and (signed_in.at is null or signed_in.at > message.timestamp)
     """,
     "a card is not shown before it was given out": """
         select 1 from till.sale inner join loyalty.member on sale.loyalty_card = member.member_id where sale.sold_at < member.joined_at
