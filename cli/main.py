@@ -127,17 +127,17 @@ def build_parser() -> argparse.ArgumentParser:
 def _build(options: argparse.Namespace) -> int:
     from orchestration.run import run_build
 
-    return _print_summary(
-        run_build(_workspace(options), select=options.select, tell=_printer())
-    )
+    with _printer() as tell:
+        summary = run_build(_workspace(options), select=options.select, tell=tell)
+    return _print_summary(summary)
 
 
 def _sync_run(options: argparse.Namespace) -> int:
     from orchestration.run import run_syncs
 
-    return _print_summary(
-        run_syncs(_workspace(options), name=options.name, tell=_printer())
-    )
+    with _printer() as tell:
+        summary = run_syncs(_workspace(options), name=options.name, tell=tell)
+    return _print_summary(summary)
 
 
 def _sync_plan(options: argparse.Namespace) -> int:
@@ -185,7 +185,8 @@ def _demo(options: argparse.Namespace) -> int:
 
     workspace = _workspace(options)
     spec = WorldSpec(people=options.people, seed=options.seed, as_of=as_of)
-    outcome = run_demo(workspace, spec, tell=_printer())
+    with _printer() as tell:
+        outcome = run_demo(workspace, spec, tell=tell)
     if outcome.report is None:
         return _print_summary(outcome.summary)
     steps = next_steps(workspace, outcome.example_email)

@@ -6,7 +6,7 @@ are printed, and a sign of life when a stage is long.
 
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import Self, TextIO
 
 from orchestration.progress import Progress
 
@@ -16,7 +16,10 @@ _CLEAR_LINE = "\r\x1b[2K"
 
 
 class ProgressPrinter:
-    """Takes progress and prints it to one stream; remembers when it last printed."""
+    """Takes progress and prints it to one stream; remembers when it last printed.
+
+    As a context: a line that is still changing is ended, so that what follows begins on its own.
+    """
 
     def __init__(
         self,
@@ -30,6 +33,15 @@ class ProgressPrinter:
         self._seconds = seconds
         self._started_at = seconds()
         self._printed_at = self._started_at
+        self._has_open_line = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._has_open_line:
+            self._stream.write("\n")
+            self._stream.flush()
 
     def __call__(self, progress: Progress) -> None:
         """Print, or keep quiet until there is something worth a line."""
@@ -40,6 +52,7 @@ class ProgressPrinter:
         )
         if self._is_terminal:
             self._stream.write(f"{_CLEAR_LINE}{line}" + "\n" * progress.is_done)
+            self._has_open_line = not progress.is_done
         elif progress.is_done or now - self._printed_at >= SIGN_OF_LIFE_S:
             self._stream.write(f"{line}\n")
         else:

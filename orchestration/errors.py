@@ -22,10 +22,6 @@ class UnknownSyncError(ConfigurationError):
     """No exposure of that name is a sync."""
 
 
-class SyncNotDoneError(KenningError):
-    """A guard held the sync, or its destination did not take it."""
-
-
 class NotADemoError(ConfigurationError):
     """The warehouse holds something that the demo did not make."""
 

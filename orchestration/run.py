@@ -28,6 +28,7 @@ from orchestration.workspace import (
     Workspace,
     format_instant,
 )
+from reverse_etl.destinations.registry import open_destination
 
 
 def run_refresh(
@@ -67,8 +68,13 @@ def run_syncs(
 
     Raises:
         UnknownSyncError: No sync has that name.
+        SyncConfigurationError: A destination lacks something in the environment; nothing was
+            tested and nothing sent.
     """
     chosen = choose_specs(workspace, name=name)
+    for spec in chosen:
+        with open_destination(spec, os.environ, workspace.data_dir):
+            pass
     job = SEND if name is None else send_job_name(chosen[0])
     return run_job(workspace, job, as_of=as_of, tell=tell)
 

@@ -128,9 +128,10 @@ def summarise(result: dg.ExecuteInProcessResult, *, log_path: Path) -> RunSummar
             for metadata in [
                 *(metadata for _, _, metadata in materializations),
                 *(
-                    event.asset_observation_data.asset_observation.metadata
+                    event.step_failure_data.user_failure_data.metadata
                     for event in events
-                    if event.event_type is dg.DagsterEventType.ASSET_OBSERVATION
+                    if event.is_step_failure
+                    and event.step_failure_data.user_failure_data
                 ),
             ]
             if SYNC_NAME in metadata

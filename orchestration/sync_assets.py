@@ -11,7 +11,6 @@ import dagster as dg
 
 from orchestration.dbt_assets import WAREHOUSE_POOL
 from orchestration.dbt_project import model_key
-from orchestration.errors import SyncNotDoneError
 from orchestration.failures import told_to_dagster
 from orchestration.progress import Progress, Tell
 from orchestration.workspace import Workspace
@@ -50,20 +49,16 @@ def build_sync_asset(
         kinds={"sync"},
         pool=WAREHOUSE_POOL,
     )
-    def sync(
-        context: dg.AssetExecutionContext, tell: dg.ResourceParam[Tell]
-    ) -> dg.MaterializeResult[None]:
+    def sync(tell: dg.ResourceParam[Tell]) -> dg.MaterializeResult[None]:
         with told_to_dagster():
             report = _run(workspace, spec, tell)
-            counts = _counts(report)
-            if report.status is not RunStatus.SUCCEEDED:
-                context.log_event(
-                    dg.AssetObservation(asset_key=context.asset_key, metadata=counts)
-                )
-                raise SyncNotDoneError(
-                    f"Sync '{spec.name}' was {report.status}: {report.message}"
-                )
-        return dg.MaterializeResult(metadata=counts)
+        if report.status is not RunStatus.SUCCEEDED:
+            raise dg.Failure(
+                description=f"Sync '{spec.name}' was {report.status}: {report.message}",
+                metadata=_counts(report),
+                allow_retries=False,
+            )
+        return dg.MaterializeResult(metadata=_counts(report))
 
     return sync
 

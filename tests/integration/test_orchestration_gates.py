@@ -305,13 +305,18 @@ def test_selection_of_nothing_is_refused(workspace):
         run_build(workspace, select="dim_custommers", as_of=AS_OF)
 
 
-def test_sync_alone_tests_the_tables_as_they_stand_and_builds_nothing(workspace):
+def test_sync_alone_builds_nothing_and_fails_when_a_guard_holds_it(workspace):
+    before = files_below(workspace.data_dir / "outbox")
+    change_raw(workspace, "delete from activation.sync_files__customers")
+
     summary = run_syncs(workspace, name="files__customers", as_of=AS_OF)
 
-    assert summary.is_green
     assert summary.table_count == 0
     assert summary.checks.passed == 6
-    assert summary.sync_counts["files__customers"]["unchanged"] == 2
+    assert [failure.step for failure in summary.failures] == ["files__customers"]
+    assert summary.failures[0].message.startswith("Sync 'files__customers' was held: ")
+    assert summary.sync_counts["files__customers"]["held"] == 2
+    assert files_below(workspace.data_dir / "outbox") == before
 
 
 def test_sync_alone_is_held_back_by_a_table_that_is_red_as_it_stands(workspace):

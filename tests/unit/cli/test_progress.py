@@ -51,3 +51,12 @@ def test_terminal_line_changes_until_its_stage_ends():
         "\r\x1b[2K   0.0 s  publish           copying"
         "\r\x1b[2K   0.0 s  publish           12 tables\n"
     )
+
+
+def test_line_that_was_changing_is_ended_when_the_run_stops():
+    stream, clock = io.StringIO(), Clock()
+
+    with ProgressPrinter(stream, is_terminal=True, seconds=clock) as tell:
+        tell(Progress("publish", "copying"))
+
+    assert stream.getvalue() == "\r\x1b[2K   0.0 s  publish           copying\n"
