@@ -204,7 +204,8 @@ def next_steps(workspace: Workspace, example_email: str | None) -> list[str]:
         (_shown(workspace.published_path), "its public tables, for a BI tool"),
     ]
     if example_email is not None:
-        steps.append((f"kenning profile show {example_email}", "one customer"))
+        command = _shown(Path(sys.executable).with_name("kenning"))
+        steps.append((f"{command} profile show {example_email}", "one customer"))
     width = max(len(what) for what, _ in steps)
     return [f"{what:<{width}}  {why}" for what, why in steps]
 
