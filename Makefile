@@ -77,6 +77,7 @@ docs: $(INSTALLED) ## Serve the models' documentation and lineage (DOCS_PORT=808
 .PHONY: bench
 bench: $(INSTALLED) ## Measure speed and memory, as JSON
 	@$(BIN)/python -m tests.benchmarks
+	@$(BIN)/python -m tests.benchmarks.bench_demo 5000 100000
 
 .PHONY: lock
 lock: $(INSTALLED) ## Pin every dependency of pyproject.toml anew in requirements.lock

@@ -1,7 +1,7 @@
-"""`make bench`: how long the demo takes and how much memory it holds, as JSON.
+"""How long the whole demo takes, twice in a row, and how much memory it holds; prints JSON.
 
 Everything happens in a temporary folder. Seconds are wall-clock. Memory is the greatest sum
-over a step's processes, seen five times a second; only Linux tells it, elsewhere it is null.
+over a run's processes, seen five times a second; only Linux tells it, elsewhere it is null.
 """
 
 import json
@@ -19,55 +19,25 @@ KENNING = str(Path(sys.executable).parent / "kenning")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 SAMPLE_S = 0.2
 
-LAND_100K = """
-from pathlib import Path
-from sys import argv
-from dataclasses import replace
-from demo.landing import land
-from demo.world import WorldSpec
-from warehouse.connection import open_warehouse
-from warehouse.target import load_target
-
-target = load_target(Path(argv[1]))
-truth = replace(target, path=target.path.with_name("bench_truth.duckdb"))
-with open_warehouse(target) as warehouse, open_warehouse(truth) as other:
-    rows = land(WorldSpec(people=100_000), warehouse, other)
-print(sum(rows.values()))
-"""
-
 
 def main() -> int:
-    """Measure every step; a step that fails ends it with that step's exit code."""
+    """Measure both runs; one that fails ends it with that run's exit code."""
     results: dict[str, object] = {
         "python": platform.python_version(),
         "cores": os.cpu_count(),
     }
+    exit_code = 0
     with tempfile.TemporaryDirectory(prefix="kenning-bench-") as folder:
-        steps = {
-            "demo_default": ([KENNING, "demo"], "demo"),
-            "demo_second_run": ([KENNING, "demo"], "demo"),
-            "raw_tables_100000_people": (
-                [sys.executable, "-c", LAND_100K, str(ROOT)],
-                "raw",
-            ),
-        }
-        for name, (command, data) in steps.items():
-            sys.stderr.write(f"{name} ...\n")
-            path = Path(folder) / data / "kenning.duckdb"
-            path.parent.mkdir(exist_ok=True)
-            measured = measure(command, os.environ | {"KENNING_DUCKDB_PATH": str(path)})
+        warehouse = {"KENNING_DUCKDB_PATH": str(Path(folder) / "kenning.duckdb")}
+        for name in ("first_run", "second_run"):
+            sys.stderr.write(f"demo, {name} ...\n")
+            measured = measure([KENNING, "demo"], os.environ | warehouse)
             results[name] = measured
-            if measured["exit_code"]:
+            exit_code = int(measured["exit_code"] or 0)
+            if exit_code:
                 break
     print(json.dumps(results, indent=2))
-    return next(
-        (
-            int(str(step["exit_code"]))
-            for step in results.values()
-            if isinstance(step, dict) and step["exit_code"]
-        ),
-        0,
-    )
+    return exit_code
 
 
 def measure(
