@@ -21,6 +21,8 @@ from orchestration.workspace import Workspace, find_workspace
 from warehouse.connection import open_warehouse
 from warehouse.target import Target
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
 AS_OF = datetime(2026, 6, 30)
 MACROS = ("generate_schema_name.sql", "source_rows.sql")
 CUSTOMERS = """

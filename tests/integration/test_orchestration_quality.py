@@ -16,9 +16,13 @@ from orchestration.quality.expectations import (
     one_of,
     unique,
 )
+from orchestration.quality.outbound_checks import judge_outbound_rows
 from orchestration.quality.outbound_suite import column_rule, row_rules
 from orchestration.quality.validation import ExpectationError, validate
-from warehouse.manifest import ColumnInfo
+from reverse_etl.spec import FieldMapping, Guards, Mode, SyncSpec
+from warehouse.connection import open_warehouse
+from warehouse.manifest import ColumnInfo, Model, Relation
+from warehouse.target import Target
 
 NOW = datetime(2026, 6, 30)
 
@@ -189,3 +193,103 @@ def test_column_set_rule_names_the_documented_columns():
 
 def test_rule_without_arguments_is_plain():
     assert unique("key") == Expectation("expect_column_values_to_be_unique", "key")
+
+
+OUTGOING = Model(
+    unique_id="model.kenning.sync_mailer__people",
+    name="sync_mailer__people",
+    relation=Relation("activation", "sync_mailer__people"),
+    layer="activation",
+    description="",
+    group=None,
+    access="public",
+    materialized="table",
+    is_contracted=True,
+    columns={"customer_id": column("customer_id"), "email": column("email", "email")},
+    depends_on=(),
+    path="",
+)
+SYNC = SyncSpec(
+    name="mailer__people",
+    model=OUTGOING.name,
+    model_unique_id=OUTGOING.unique_id,
+    relation=OUTGOING.relation,
+    destination="mailer",
+    object="people",
+    mode=Mode.MIRROR,
+    key="customer_id",
+    mapping=(FieldMapping("email", "email"),),
+    purpose="email_marketing",
+    guards=Guards(),
+    path="",
+)
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    target = Target(name="test", engine="duckdb", path=tmp_path / "x.duckdb")
+    with open_warehouse(target) as warehouse:
+        for schema in ("activation", "core", "identity"):
+            warehouse.execute(f"create schema {schema}")
+        warehouse.execute("""
+            create table activation.sync_mailer__people as
+            select * from (values ('c1', 'ada@x.no'), ('c2', 'grace@x.no'))
+            as t (customer_id, email)
+        """)
+        warehouse.execute("""
+            create table core.customer_consents as
+            select * from (values
+                ('c1', 'email_marketing', true), ('c2', 'email_marketing', true)
+            ) as t (customer_id, purpose, is_granted)
+        """)
+        warehouse.execute("""
+            create table identity.identity_blocked as
+            select 'email' as identifier_type, 'test@test.com' as identifier_value
+        """)
+        yield warehouse
+
+
+def broken_over(warehouse) -> list[str]:
+    outcomes = judge_outbound_rows(warehouse, SYNC, OUTGOING, now=NOW)
+    return [str(outcome) for outcome in outcomes if not outcome.is_met]
+
+
+def test_consented_rows_with_known_columns_may_leave(warehouse):
+    assert broken_over(warehouse) == []
+
+
+def test_consent_for_another_purpose_is_none(warehouse):
+    warehouse.execute(
+        "update core.customer_consents set purpose = 'ads' where customer_id = 'c1'"
+    )
+
+    assert broken_over(warehouse) == [
+        "expect_column_values_to_be_in_set on _has_consent: 1 of 2 rows"
+    ]
+
+
+def test_consent_that_contradicts_itself_is_none(warehouse):
+    warehouse.execute(
+        "insert into core.customer_consents values ('c2', 'email_marketing', false)"
+    )
+
+    assert broken_over(warehouse) == [
+        "expect_column_values_to_be_in_set on _has_consent: 1 of 2 rows"
+    ]
+
+
+def test_address_that_a_blocking_rule_names_may_not_leave(warehouse):
+    warehouse.execute(
+        "update activation.sync_mailer__people set email = 'test@test.com' "
+        "where customer_id = 'c2'"
+    )
+
+    assert broken_over(warehouse) == [
+        "expect_column_values_to_be_in_set on _is_blocked: 1 of 2 rows"
+    ]
+
+
+def test_undocumented_column_is_the_only_finding_when_there_is_one(warehouse):
+    warehouse.execute("alter table activation.sync_mailer__people add ssn text")
+
+    assert broken_over(warehouse) == ["expect_table_columns_to_match_set"]
