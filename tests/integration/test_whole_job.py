@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def _rows(runs: DemoRuns, query: str) -> list[tuple[object, ...]]:
     with duckdb.connect(str(runs.warehouse), read_only=True) as connection:
         connection.execute(
-            f"attach '{runs.folder / 'demo_truth.duckdb'}' as known (read_only)"
+            f"attach '{runs.folder / 'truth.duckdb'}' as known (read_only)"
         )
         return connection.execute(query).fetchall()
 
