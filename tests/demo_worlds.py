@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.landing import land
+from demo.landing import BLOCK_PEOPLE, land
 from demo.world import WorldSpec
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.target import STORAGE_VERSION, Target
@@ -33,7 +33,7 @@ def target(path: Path, **settings: str) -> Target:
 
 @contextmanager
 def landed(
-    folder: Path, spec: WorldSpec, *, block_people: int = 36_000, threads: int = 2
+    folder: Path, spec: WorldSpec, *, block_people: int = BLOCK_PEOPLE, threads: int = 2
 ) -> Iterator[Landed]:
     """Land a world in an empty folder."""
     with (

@@ -165,8 +165,12 @@ def test_land_tells_what_it_does_and_how_far_it_is(small_landing):
 
     assert [doing for doing, _ in small_landing.told] == [
         "the company: stores, articles, campaigns",
-        "people 1 to 12 of 24",
-        "people 13 to 24 of 24",
+        "people 1 to 12 of 24: their lives",
+        "people 1 to 12 of 24: orders, cards and mails",
+        "people 1 to 12 of 24: web and app",
+        "people 13 to 24 of 24: their lives",
+        "people 13 to 24 of 24: orders, cards and mails",
+        "people 13 to 24 of 24: web and app",
         "advertising costs and the truth",
         "writing it down",
         "landed",
