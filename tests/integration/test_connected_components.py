@@ -75,8 +75,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("components")
     (folder / "macros").mkdir()
     (folder / "models").mkdir()
-    macro = REPO / "macros" / "identity" / "connected_components.sql"
-    (folder / "macros" / macro.name).write_text(macro.read_text())
+    for name in ("component_kernel.sql", "connected_components.sql"):
+        macro = REPO / "macros" / "identity" / name
+        (folder / "macros" / name).write_text(macro.read_text())
     (folder / "models" / "components.sql").write_text(
         "{{ config(materialized='connected_components') }}\n"
         "select left_node_id, right_node_id from main.edges\n"
