@@ -1,66 +1,108 @@
-{# The rank of an identifier type in vars.identifier_types: 1 is the strongest.
+{# The identifier types of vars.identifier_types, checked and with every setting filled in.
 
-   Args: type_column (SQL expression of a text).
-   Returns: a case expression, a whole number. #}
-{% macro identifier_priority(type_column) -%}
-    case {{ type_column }}
-    {%- for entry in var('identifier_types') %}
-        when '{{ entry.type }}' then {{ loop.index }}
-    {%- endfor %}
-        else {{ var('identifier_types') | length + 1 }}
-    end
-{%- endmacro %}
-
-{# The type whose blocking rules hold for an identifier type: its own, or what blocked_as says.
-
-   Args: type_column (SQL expression of a text).
-   Returns: a text expression. #}
-{% macro blocked_as(type_column) -%}
-    {%- set entries = var('identifier_types') | selectattr('blocked_as', 'defined') | list -%}
-    {%- if entries -%}
-    case {{ type_column }}
-    {%- for entry in entries %}
-        when '{{ entry.type }}' then '{{ entry.blocked_as }}'
-    {%- endfor %}
-        else {{ type_column }}
-    end
-    {%- else -%}
-    {{ type_column }}
-    {%- endif -%}
-{%- endmacro %}
-
-{# The limit rules of vars.identifier_types, flat.
-
-   Returns: a list of {type, linked_type, limit}, in the order of the variable. #}
-{% macro max_linked_rules() -%}
-    {%- set rules = [] -%}
+   Returns: a list of {type, rank, entity, limit, limit_days, merges, max_linked, blocked_as, attach_to,
+   normaliser}, strongest first; rank 1 is the strongest. limit and limit_days may be none.
+   Errors: an unknown setting, entity, or linked type; a limit below 1. #}
+{% macro identifier_type_entries() -%}
+    {%- set settings = ['type', 'entity', 'unique', 'limit', 'limit_days', 'merges', 'max_linked', 'blocked_as', 'attach_to', 'normaliser'] -%}
+    {%- set known = var('identifier_types') | map(attribute='type') | list -%}
+    {%- set entities = var('identity_entities', {'customer': {}}) -%}
+    {%- set entries = [] -%}
     {%- for entry in var('identifier_types') -%}
-        {%- for linked_type, limit in entry.get('max_linked', {}).items() -%}
-            {%- do rules.append({'type': entry.type, 'linked_type': linked_type, 'limit': limit}) -%}
+        {%- for setting in entry if setting not in settings -%}
+            {{- _identifier_type_error(entry.type, "has the setting '" ~ setting ~ "', which is none. Settings: " ~ settings | join(', ')) -}}
+        {%- endfor -%}
+        {%- if known.count(entry.type) > 1 -%}
+            {{- _identifier_type_error(entry.type, "stands there twice; once is enough") -}}
+        {%- endif -%}
+        {%- if entry.get('entity', 'customer') not in entities -%}
+            {{- _identifier_type_error(entry.type, "is of the entity '" ~ entry.entity ~ "', which identity_entities does not list. Known: " ~ entities.keys() | join(', ')) -}}
+        {%- endif -%}
+        {%- for linked_type in entry.get('max_linked', {}) if linked_type not in known -%}
+            {{- _identifier_type_error(entry.type, "has max_linked for '" ~ linked_type ~ "', which is no identifier type. Known: " ~ known | join(', ')) -}}
+        {%- endfor -%}
+        {%- set limit = 1 if entry.get('unique') else entry.get('limit') -%}
+        {%- if (limit is not none and limit | int < 1) or (entry.get('unique') and entry.get('limit', 1) != 1) -%}
+            {{- _identifier_type_error(entry.type, "has a limit that no customer can keep. Give limit a whole number from 1, or unique: true, which means 1") -}}
+        {%- endif -%}
+        {%- if entry.get('attach_to', 'most') not in ['most', 'last'] -%}
+            {{- _identifier_type_error(entry.type, "has attach_to '" ~ entry.attach_to ~ "'. Give most (the customer it was seen with most) or last (the one it was seen with last)") -}}
+        {%- endif -%}
+        {%- do entries.append({
+            'type': entry.type,
+            'rank': loop.index,
+            'entity': entry.get('entity', 'customer'),
+            'limit': limit,
+            'limit_days': entry.get('limit_days'),
+            'merges': entry.get('merges', true),
+            'max_linked': entry.get('max_linked', {}),
+            'blocked_as': entry.get('blocked_as', entry.type),
+            'attach_to': entry.get('attach_to', 'most'),
+            'normaliser': entry.get('normaliser'),
+        }) -%}
+    {%- endfor -%}
+    {{ return(entries) }}
+{%- endmacro %}
+
+{% macro _identifier_type_error(type, complaint) -%}
+    {{- exceptions.raise_compiler_error("identifier_types: '" ~ type ~ "' " ~ complaint ~ ". Correct it in dbt_project.yml under vars.") -}}
+{%- endmacro %}
+
+{# The identifier types as rows, to join by type or rank.
+
+   Returns: a query of one row per type: identifier_type, type_rank, entity, entity_prefix, rule_type,
+   merges, attaches_to_last, type_limit, limit_days. #}
+{% macro identifier_type_rows() -%}
+    {%- set entities = var('identity_entities', {'customer': {}}) -%}
+    {%- for entry in identifier_type_entries() %}
+    select
+        '{{ entry.type }}' as identifier_type,
+        {{ entry.rank }} as type_rank,
+        '{{ entry.entity }}' as entity,
+        '{{ entities[entry.entity].get('id_prefix', entry.entity[0]) }}_' as entity_prefix,
+        '{{ entry.blocked_as }}' as rule_type,
+        {{ 'true' if entry.merges else 'false' }} as merges,
+        {{ 'true' if entry.attach_to == 'last' else 'false' }} as attaches_to_last,
+        cast({{ entry.limit if entry.limit is not none else 'null' }} as {{ dbt.type_bigint() }}) as type_limit,
+        cast({{ entry.limit_days if entry.limit_days is not none else 'null' }} as {{ dbt.type_bigint() }}) as limit_days
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+{# The rules of max_linked as rows.
+
+   Returns: a query of one row per type and linked type: identifier_type, linked_type, linked_limit. #}
+{% macro max_linked_rows() -%}
+    {%- set rules = [] -%}
+    {%- for entry in identifier_type_entries() -%}
+        {%- for linked_type, limit in entry.max_linked.items() -%}
+            {%- do rules.append((entry.type, linked_type, limit)) -%}
         {%- endfor -%}
     {%- endfor -%}
-    {{ return(rules) }}
+    {%- for type, linked_type, limit in rules %}
+    select
+        '{{ type }}' as identifier_type,
+        '{{ linked_type }}' as linked_type,
+        {{ limit }} as linked_limit
+    {{ 'union all' if not loop.last }}
+    {%- else %}
+    select
+        cast(null as {{ dbt.type_string() }}) as identifier_type,
+        cast(null as {{ dbt.type_string() }}) as linked_type,
+        cast(null as {{ dbt.type_bigint() }}) as linked_limit
+    where false
+    {%- endfor %}
 {%- endmacro %}
 
-{# The identifier columns of one entry of vars.identifier_sources, checked.
+{# Settings of vars.identity_hygiene, with defaults.
 
-   Args: entry (dict with model and identifiers).
-   Returns: a list of {column, type}.
-   Errors: a type that vars.identifier_types does not list. #}
-{% macro identifier_columns(entry) -%}
-    {%- set known = var('identifier_types') | map(attribute='type') | list -%}
-    {%- set given = entry.identifiers -%}
-    {%- set columns = [] -%}
-    {%- for column in given -%}
-        {%- set type = given[column] if given is mapping else column -%}
-        {%- if type not in known -%}
-            {{- exceptions.raise_compiler_error(
-                "identifier_sources, " ~ entry.model ~ ": column '" ~ column ~ "' has the identifier type '" ~ type
-                ~ "', which identifier_types does not list. Known: " ~ known | join(', ')
-                ~ ". Correct it in dbt_project.yml under vars."
-            ) -}}
-        {%- endif -%}
-        {%- do columns.append({'column': column, 'type': type}) -%}
-    {%- endfor -%}
-    {{ return(columns) }}
+   Returns: {shared_by, burst_per_day, block}: a value seen with more than shared_by different values of a
+   strong type, or with more than burst_per_day new ones within a day, is suspect; block takes suspects out. #}
+{% macro identity_hygiene() -%}
+    {%- set given = var('identity_hygiene', {}) -%}
+    {{ return({
+        'shared_by': given.get('shared_by', 10),
+        'burst_per_day': given.get('burst_per_day', 5),
+        'block': given.get('block', false),
+    }) }}
 {%- endmacro %}

@@ -1,4 +1,18 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_rows',
+    unique_key=['identifier_type', 'identifier_value'],
+    on_schema_change='fail',
+    meta={'removed_when': 'customer_id is null'}
+) }}
+
 with
+
+assignments as (
+
+    select * from {{ ref('int_identity__assignments') }}
+
+),
 
 nodes as (
 
@@ -6,91 +20,48 @@ nodes as (
 
 ),
 
-links as (
+registry as (
 
-    select * from {{ ref('int_identity__links') }}
-
-),
-
-components as (
-
-    select * from {{ ref('int_identity__components') }}
+    select * from {{ ref('int_identity__registry') }}
 
 ),
 
-shared_identifiers as (
-
-    select * from {{ ref('int_identity__shared_identifiers') }}
-
-),
-
--- A shared identifier merges nobody; it is listed with the customer it was seen with most.
-attachments as (
-
-    select
-        links.node_id,
-        coalesce(components.component_id, links.centre_node_id) as component_id,
-        row_number() over (
-            partition by links.node_id
-            order by
-                sum(links.record_count) desc,
-                coalesce(components.component_id, links.centre_node_id)
-        ) as attachment_index
-
-    from links
-    left join components on links.centre_node_id = components.node_id
-    left join shared_identifiers as shared_centres on links.centre_node_id = shared_centres.node_id
-    where
-        links.is_suppressed
-        and shared_centres.node_id is null
-    group by
-        links.node_id,
-        coalesce(components.component_id, links.centre_node_id)
-
-),
-
-assigned as (
-
-    select
-        nodes.node_id,
-        nodes.identifier_type,
-        nodes.identifier_value,
-        nodes.first_seen_at,
-        nodes.last_seen_at,
-        nodes.record_count,
-        shared_identifiers.node_id is not null as is_shared,
-        coalesce(components.component_id, attachments.component_id, nodes.node_id) as component_id
-
-    from nodes
-    left join components on nodes.node_id = components.node_id
-    left join shared_identifiers on nodes.node_id = shared_identifiers.node_id
-    left join attachments
-        on
-            nodes.node_id = attachments.node_id
-            and attachments.attachment_index = 1
-
-),
-
--- A customer is named after its oldest identifier.
-named as (
+identity_map as (
 
     select
         -- identifier
-        assigned.identifier_type,
-        assigned.identifier_value,
+        registry.identifier_type,
+        registry.identifier_value,
 
         -- customer
-        {{ customer_id_of('anchors.identifier_type', 'anchors.identifier_value') }} as customer_id,
-        assigned.is_shared,
+        anchors.entity_id as customer_id,
+        assignments.is_shared,
 
         -- evidence
-        cast(assigned.record_count as {{ dbt.type_bigint() }}) as record_count,
-        assigned.first_seen_at,
-        assigned.last_seen_at
+        cast(nodes.record_count as {{ dbt.type_bigint() }}) as record_count,
+        nodes.first_seen_at,
+        nodes.last_seen_at,
+        cast(
+            case
+                when assignments.changed_run > nodes.changed_run then assignments.changed_run
+                else nodes.changed_run
+            end as {{ dbt.type_bigint() }}
+        ) as changed_run
 
-    from assigned
-    inner join nodes as anchors on assigned.component_id = anchors.node_id
+    from assignments
+    inner join nodes on assignments.node_id = nodes.node_id
+    inner join registry on assignments.node_id = registry.node_id
+    {{ 'left' if is_incremental() else 'inner' }} join registry as anchors
+        on assignments.anchor_node_id = anchors.node_id
+    where
+        nodes.entity = 'customer'
+        {% if is_incremental() %}
+        and (
+            assignments.changed_run > {{ last_own_run() }}
+            or nodes.changed_run > {{ last_own_run() }}
+        )
+        {% endif %}
 
 )
 
-select * from named
+select * from identity_map

@@ -1,3 +1,9 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_rows',
+    unique_key=['fingerprint', 'centre_node_id', 'node_id']
+) }}
+
 with
 
 observations as (
@@ -12,71 +18,124 @@ nodes as (
 
 ),
 
-shared_identifiers as (
+{% if is_incremental() %}
+touched as (
 
-    select * from {{ ref('int_identity__shared_identifiers') }}
+    select observations.fingerprint
+    from observations
+    where observations.changed_run > {{ last_own_run() }}
+
+    union
+
+    select observations.fingerprint
+    from observations
+    inner join nodes on observations.node_id = nodes.node_id
+    where nodes.status_changed_run > {{ last_own_run() }}
 
 ),
+{% endif %}
 
 usable_observations as (
 
     select
-        observations.source_model,
-        observations.record_key,
-        observations.first_seen_at,
-        observations.last_seen_at,
-        observations.record_count,
-        nodes.node_id,
-        nodes.priority,
-        shared_identifiers.node_id is not null as is_shared
+        observations.fingerprint,
+        observations.node_id,
+        nodes.entity,
+        nodes.type_rank,
+        nodes.status = 'active' as is_active
 
     from observations
-    inner join nodes
-        on
-            observations.identifier_type = nodes.identifier_type
-            and observations.identifier_value = nodes.identifier_value
-    left join shared_identifiers on nodes.node_id = shared_identifiers.node_id
+    inner join nodes on observations.node_id = nodes.node_id
+    {% if is_incremental() %}
+    inner join touched on observations.fingerprint = touched.fingerprint
+    {% endif %}
+    where
+        observations.is_current
+        and nodes.status in ('active', 'shared', 'attached')
 
 ),
 
--- The strongest identifier of a record that belongs to one person is the centre of its star.
+-- The strongest identifier of a record that may merge is the centre of its star.
 centred as (
 
     select
-        usable_observations.*,
-        first_value(usable_observations.node_id) over (
-            partition by usable_observations.source_model, usable_observations.record_key
-            order by
-                case when usable_observations.is_shared then 1 else 0 end,
-                usable_observations.priority,
-                usable_observations.node_id
-            rows between unbounded preceding and unbounded following
-        ) as centre_node_id
+        usable_observations.fingerprint,
+        usable_observations.node_id,
+        usable_observations.is_active,
+        first_value(usable_observations.node_id) over centre as centre_node_id,
+        first_value(usable_observations.is_active) over centre as is_centre_active
 
     from usable_observations
+    window
+        centre as (
+            partition by usable_observations.fingerprint, usable_observations.entity
+            order by
+                case when usable_observations.is_active then 0 else 1 end,
+                usable_observations.type_rank,
+                usable_observations.node_id
+            rows between unbounded preceding and unbounded following
+        )
 
 ),
 
 links as (
 
     select
+        centred.fingerprint,
         centred.centre_node_id,
         centred.node_id,
-        centred.source_model,
-        max(case when centred.is_shared then 1 else 0 end) = 1 as is_suppressed,
-        {{ earliest_by('centred.record_key', 'centred.first_seen_at', 'centred.record_key') }}
-            as record_key,
-        min(centred.first_seen_at) as first_seen_at,
-        max(centred.last_seen_at) as last_seen_at,
-        sum(centred.record_count) as record_count
+        centred.is_active and centred.is_centre_active as is_merging
 
     from centred
     where centred.centre_node_id <> centred.node_id
-    group by
-        centred.centre_node_id,
-        centred.node_id,
-        centred.source_model
+
+),
+
+{% if is_incremental() %}
+known as (
+
+    select own_rows.*
+    from {{ this }} as own_rows
+    inner join touched on own_rows.fingerprint = touched.fingerprint
+
+),
+
+changed as (
+
+    select
+        coalesce(links.fingerprint, known.fingerprint) as fingerprint,
+        coalesce(links.centre_node_id, known.centre_node_id) as centre_node_id,
+        coalesce(links.node_id, known.node_id) as node_id,
+        links.fingerprint is not null as is_current,
+        coalesce(links.is_merging, false) as is_merging,
+        {{ current_run() }} as changed_run
+
+    from links
+    full outer join known
+        on
+            links.fingerprint = known.fingerprint
+            and links.centre_node_id = known.centre_node_id
+            and links.node_id = known.node_id
+    where
+        known.fingerprint is null
+        or known.is_current <> (links.fingerprint is not null)
+        or known.is_merging <> coalesce(links.is_merging, false)
 
 )
+{% else %}
+changed as (
 
-select * from links
+    select
+        links.fingerprint,
+        links.centre_node_id,
+        links.node_id,
+        true as is_current,
+        links.is_merging,
+        {{ current_run() }} as changed_run
+
+    from links
+
+)
+{% endif %}
+
+select * from changed

@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_rows',
+    unique_key='node_id'
+) }}
+
+{% set hygiene = identity_hygiene() %}
+
 with
 
 observations as (
@@ -6,56 +14,305 @@ observations as (
 
 ),
 
-blocked as (
+registry as (
 
-    select * from {{ ref('identity_blocked') }}
+    select * from {{ ref('int_identity__registry') }}
+
+),
+
+linked_counts as (
+
+    select * from {{ ref('int_identity__linked_counts') }}
+
+),
+
+blocking_rules as (
+
+    select * from {{ ref('blocked_identifiers') }}
+
+),
+
+identifier_types as (
+
+    {{ identifier_type_rows() }}
+
+),
+
+max_linked as (
+
+    {{ max_linked_rows() }}
+
+),
+
+touched as (
+
+    select registry.node_id
+    from registry
+    where {{ rules_changed('node_rules') }}
+
+    union
+
+    select observations.node_id
+    from observations
+    where observations.changed_run > {{ last_own_run() }}
+
+),
+
+sightings as (
+
+    select
+        observations.node_id,
+        min(observations.first_seen_at) as first_seen_at,
+        max(observations.last_seen_at) as last_seen_at,
+        sum(observations.record_count) as record_count
+
+    from observations
+    inner join touched on observations.node_id = touched.node_id
+    where observations.is_current
+    group by observations.node_id
 
 ),
 
 identifiers as (
 
     select
-        observations.identifier_type,
-        observations.identifier_value,
-        {{ identifier_priority('observations.identifier_type') }} as priority,
-        min(observations.first_seen_at) as first_seen_at,
-        max(observations.last_seen_at) as last_seen_at,
-        sum(observations.record_count) as record_count
+        registry.node_id,
+        registry.identifier_type,
+        lower(registry.identifier_value) as comparable_value,
+        identifier_types.type_rank,
+        identifier_types.entity,
+        identifier_types.rule_type,
+        identifier_types.merges,
+        sightings.first_seen_at,
+        sightings.last_seen_at,
+        cast(coalesce(sightings.record_count, 0) as {{ dbt.type_bigint() }}) as record_count
 
-    from observations
-    left join blocked
-        on
-            observations.identifier_type = blocked.identifier_type
-            and observations.identifier_value = blocked.identifier_value
-    where blocked.identifier_value is null
-    group by
-        observations.identifier_type,
-        observations.identifier_value
+    from registry
+    inner join touched on registry.node_id = touched.node_id
+    inner join identifier_types on registry.identifier_type = identifier_types.identifier_type
+    left join sightings on registry.node_id = sightings.node_id
 
 ),
 
--- Numbered in the order first seen, so that the smallest number of a component is its oldest
--- identifier.
+-- A rule for every type becomes one rule per type, so that rules are found by equality.
+typed_rules as (
+
+    select
+        rule_types.rule_type,
+        blocking_rules.match,
+        blocking_rules.value as rule_value,
+        blocking_rules.reason
+
+    from blocking_rules
+    inner join (select distinct rule_type from identifier_types) as rule_types
+        on blocking_rules.identifier_type in ('*', rule_types.rule_type)
+
+),
+
+-- LIKE and not regular expressions: it means the same on every engine, and a pattern that
+-- differs from row to row is not compiled anew for each.
+hits as (
+
+    select
+        identifiers.node_id,
+        typed_rules.match,
+        typed_rules.rule_value,
+        typed_rules.reason
+
+    from identifiers
+    inner join typed_rules
+        on
+            identifiers.rule_type = typed_rules.rule_type
+            and identifiers.comparable_value = typed_rules.rule_value
+    where typed_rules.match = 'exact'
+
+    union all
+
+    select
+        identifiers.node_id,
+        typed_rules.match,
+        typed_rules.rule_value,
+        typed_rules.reason
+
+    from identifiers
+    inner join typed_rules on identifiers.rule_type = typed_rules.rule_type
+    where
+        (typed_rules.match = 'like' and identifiers.comparable_value like typed_rules.rule_value)
+        or (
+            typed_rules.match = 'characters'
+            and translate(identifiers.comparable_value, typed_rules.rule_value, '') = ''
+        )
+
+),
+
+-- A value may meet several rules: the first in the order of these columns is named.
+blocked as (
+
+    select
+        hits.node_id,
+        hits.match,
+        hits.rule_value,
+        hits.reason,
+        row_number() over (
+            partition by hits.node_id
+            order by hits.match, hits.rule_value, hits.reason
+        ) as hit_index
+
+    from hits
+
+),
+
+-- More values of a type than max_linked allows; the strongest such type is named.
+shared as (
+
+    select
+        linked_counts.node_id,
+        linked_counts.linked_type,
+        max_linked.linked_limit,
+        linked_counts.linked_count,
+        row_number() over (
+            partition by linked_counts.node_id
+            order by linked_types.type_rank
+        ) as rule_index
+
+    from linked_counts
+    inner join identifiers on linked_counts.node_id = identifiers.node_id
+    inner join max_linked
+        on
+            identifiers.identifier_type = max_linked.identifier_type
+            and linked_counts.linked_type = max_linked.linked_type
+    inner join identifier_types as linked_types
+        on linked_counts.linked_type = linked_types.identifier_type
+    where linked_counts.linked_count > max_linked.linked_limit
+
+),
+
+crowds as (
+
+    select
+        linked_counts.node_id,
+        max(linked_counts.linked_count) as linked_count,
+        max(linked_counts.busiest_day_count) as busiest_day_count
+
+    from linked_counts
+    group by linked_counts.node_id
+    having
+        max(linked_counts.linked_count) > {{ hygiene.shared_by }}
+        or max(linked_counts.busiest_day_count) > {{ hygiene.burst_per_day }}
+
+),
+
+judged as (
+
+    select
+        identifiers.*,
+        blocked.match as blocked_match,
+        blocked.rule_value as blocked_value,
+        blocked.reason as blocked_reason,
+        shared.linked_type as shared_linked_type,
+        cast(shared.linked_limit as {{ dbt.type_bigint() }}) as shared_limit,
+        cast(shared.linked_count as {{ dbt.type_bigint() }}) as shared_count,
+        -- the most telling suspicion
+        case
+            when crowds.linked_count > {{ hygiene.shared_by }} then 'shared'
+            when crowds.node_id is not null then 'burst'
+            when {{ is_placeholder_shape('identifiers.comparable_value') }} then 'placeholder_shape'
+        end as suspicion
+
+    from identifiers
+    left join blocked
+        on
+            identifiers.node_id = blocked.node_id
+            and blocked.hit_index = 1
+    left join shared
+        on
+            identifiers.node_id = shared.node_id
+            and shared.rule_index = 1
+    left join crowds on identifiers.node_id = crowds.node_id
+
+),
+
 nodes as (
 
     select
-        row_number() over (
-            order by
-                case when identifiers.first_seen_at is null then 1 else 0 end,
-                identifiers.first_seen_at,
-                identifiers.priority,
-                identifiers.identifier_type,
-                identifiers.identifier_value
-        ) as node_id,
-        identifiers.identifier_type,
-        identifiers.identifier_value,
-        identifiers.priority,
-        identifiers.first_seen_at,
-        identifiers.last_seen_at,
-        identifiers.record_count
+        judged.node_id,
+        judged.type_rank,
+        judged.entity,
+        case
+            when judged.record_count = 0 then 'absent'
+            when judged.blocked_match is not null then 'blocked'
+            {% if hygiene.block %}
+            when judged.suspicion is not null then 'blocked'
+            {% endif %}
+            when judged.shared_linked_type is not null then 'shared'
+            when not judged.merges then 'attached'
+            else 'active'
+        end as status,
+        {% if hygiene.block %}
+        case when judged.suspicion is not null then coalesce(judged.blocked_match, 'suspect') else judged.blocked_match end
+            as blocked_match,
+        {% else %}
+        judged.blocked_match,
+        {% endif %}
+        judged.blocked_value,
+        judged.blocked_reason,
+        judged.shared_linked_type,
+        judged.shared_limit,
+        judged.shared_count,
+        judged.suspicion,
+        judged.first_seen_at,
+        judged.last_seen_at,
+        judged.record_count
 
-    from identifiers
+    from judged
+
+),
+
+{% if is_incremental() %}
+changed as (
+
+    select
+        nodes.*,
+        {{ current_run() }} as changed_run,
+        case
+            when
+                known.status = nodes.status
+                and known.type_rank = nodes.type_rank
+                and known.entity = nodes.entity
+                then known.status_changed_run
+            else {{ current_run() }}
+        end as status_changed_run
+
+    from nodes
+    left join {{ this }} as known on nodes.node_id = known.node_id
+    where
+        known.node_id is null
+        or known.status <> nodes.status
+        or known.type_rank <> nodes.type_rank
+        or known.entity <> nodes.entity
+        or known.record_count <> nodes.record_count
+        or known.first_seen_at is distinct from nodes.first_seen_at
+        or known.last_seen_at is distinct from nodes.last_seen_at
+        or known.blocked_match is distinct from nodes.blocked_match
+        or known.blocked_value is distinct from nodes.blocked_value
+        or known.blocked_reason is distinct from nodes.blocked_reason
+        or known.shared_linked_type is distinct from nodes.shared_linked_type
+        or known.shared_limit is distinct from nodes.shared_limit
+        or known.shared_count is distinct from nodes.shared_count
+        or known.suspicion is distinct from nodes.suspicion
 
 )
+{% else %}
+changed as (
 
-select * from nodes
+    select
+        nodes.*,
+        {{ current_run() }} as changed_run,
+        {{ current_run() }} as status_changed_run
+
+    from nodes
+
+)
+{% endif %}
+
+select * from changed

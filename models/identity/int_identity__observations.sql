@@ -1,80 +1,47 @@
-{% set entries = var('identifier_sources') %}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_rows',
+    unique_key='fingerprint'
+) }}
 
 with
 
-{% for entry in entries %}
-{% set columns = identifier_columns(entry) %}
-{% set seen_at = entry.get('seen_at', 'cast(null as ' ~ dbt.type_timestamp() ~ ')') %}
--- Rows of a source that name the same identifiers are one observation, kept under its earliest row.
-{{ entry.model }} as (
+changed_records as (
 
-    select
-        {% for identifier in columns %}
-        {{ identifier.column }},
-        {% endfor %}
-        {{ earliest_by(entry.record_key, seen_at, entry.record_key) }} as first_record_key,
-        min({{ seen_at }}) as first_seen_at,
-        max({{ seen_at }}) as last_seen_at,
-        count(*) as record_count
-
-    from {{ ref(entry.model) }}
-    where
-        true
-        {% if entry.deleted is defined %}
-        and not {{ entry.deleted }}
-        {% endif %}
-        {% if entry.only is defined %}
-        and {{ entry.only }}
-        {% endif %}
-    group by
-    {% for identifier in columns %}
-        {{ identifier.column }}{{ ',' if not loop.last }}
-    {% endfor %}
+    select records.*
+    from {{ ref('int_identity__records') }} as records
+    where records.changed_run > {{ last_own_run() }}
 
 ),
 
-{% endfor %}
-observed as (
+record_identifiers as (
 
-    {% for entry in entries %}
-    {% set entry_loop = loop %}
-    {% for identifier in identifier_columns(entry) %}
-    select
-        '{{ entry.model }}' as source_model,
-        first_record_key as record_key,
-        '{{ identifier.type }}' as identifier_type,
-        {{ identifier.column }} as identifier_value,
-        first_seen_at,
-        last_seen_at,
-        record_count
+    {{ record_identifiers('changed_records') }}
 
-    from {{ entry.model }}
-    where {{ identifier.column }} is not null
-
-    {{ 'union all' if not (loop.last and entry_loop.last) }}
-
-    {% endfor %}
-    {% endfor %}
 ),
 
--- Two columns of one row may hold the same value, such as phone and mobile phone.
+registry as (
+
+    select * from {{ ref('int_identity__registry') }}
+
+),
+
 observations as (
 
     select
-        observed.source_model,
-        observed.record_key,
-        observed.identifier_type,
-        observed.identifier_value,
-        min(observed.first_seen_at) as first_seen_at,
-        max(observed.last_seen_at) as last_seen_at,
-        max(observed.record_count) as record_count
+        record_identifiers.fingerprint,
+        registry.node_id,
+        record_identifiers.first_seen_at,
+        record_identifiers.last_seen_at,
+        record_identifiers.record_count,
+        record_identifiers.is_current,
+        {{ current_run() }} as changed_run
 
-    from observed
-    group by
-        observed.source_model,
-        observed.record_key,
-        observed.identifier_type,
-        observed.identifier_value
+    from record_identifiers
+    inner join registry
+        on
+            record_identifiers.identifier_type = registry.identifier_type
+            and record_identifiers.identifier_value = registry.identifier_value
 
 )
 

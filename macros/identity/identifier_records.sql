@@ -1,0 +1,95 @@
+{# The identifier columns of one entry of vars.identifier_sources, checked.
+
+   Args: entry (dict with model and identifiers).
+   Returns: a list of {column, type, expression}; expression applies the type's normaliser, where it has one.
+   Errors: a type that vars.identifier_types does not list; a normaliser that is no macro. #}
+{% macro identifier_columns(entry) -%}
+    {%- set types = {} -%}
+    {%- for type in identifier_type_entries() -%}
+        {%- do types.update({type.type: type}) -%}
+    {%- endfor -%}
+    {%- set given = entry.identifiers -%}
+    {%- set columns = [] -%}
+    {%- for column in given -%}
+        {%- set type = given[column] if given is mapping else column -%}
+        {%- if type not in types -%}
+            {{- exceptions.raise_compiler_error(
+                "identifier_sources, " ~ entry.model ~ ": column '" ~ column ~ "' has the identifier type '" ~ type
+                ~ "', which identifier_types does not list. Known: " ~ types.keys() | join(', ')
+                ~ ". Correct it in dbt_project.yml under vars."
+            ) -}}
+        {%- endif -%}
+        {%- set normaliser = types[type].normaliser -%}
+        {%- if normaliser and normaliser not in context -%}
+            {{- exceptions.raise_compiler_error(
+                "identifier_types: '" ~ type ~ "' has the normaliser '" ~ normaliser
+                ~ "', which is no macro of this project. Name one of macros/, such as normalized_email."
+            ) -}}
+        {%- endif -%}
+        {%- do columns.append({
+            'column': column,
+            'type': type,
+            'expression': context[normaliser](column) if normaliser else column,
+        }) -%}
+    {%- endfor -%}
+    {{ return(columns) }}
+{%- endmacro %}
+
+{# How many identifiers a record of any source can hold. Returns: a whole number. #}
+{% macro identifier_slots() -%}
+    {%- set counts = [] -%}
+    {%- for entry in var('identifier_sources') -%}
+        {%- do counts.append(entry.identifiers | length) -%}
+    {%- endfor -%}
+    {{ return(counts | max) }}
+{%- endmacro %}
+
+{# What a record is known by: its source and the identifiers that it names, each with its type.
+
+   Control characters part the values, which no normal form holds, so that no two records read alike.
+   Args: entry (of vars.identifier_sources).
+   Returns: an expression over the columns of the entry's model. #}
+{% macro record_fingerprint(entry) -%}
+    {%- set parts = [] -%}
+    {%- for identifier in identifier_columns(entry) -%}
+        {%- do parts.append("'" ~ identifier.type ~ "' || coalesce(chr(31) || " ~ identifier.expression ~ ", '') || chr(30)") -%}
+    {%- endfor -%}
+    {{ fingerprint("'" ~ entry.model ~ "' || chr(30) || " ~ parts | join(' || ')) }}
+{%- endmacro %}
+
+{# The identifiers of records, one a row.
+
+   Args: records (name of a CTE with the columns of int_identity__records).
+   Returns: a query: fingerprint, identifier_type, identifier_value, first_seen_at, last_seen_at,
+   record_count, is_current. A value that stands in two columns of a record, such as phone and mobile
+   phone, comes once. #}
+{% macro record_identifiers(records) -%}
+    {%- for slot in range(1, identifier_slots() + 1) %}
+    select
+        {{ records }}.fingerprint,
+        case {{ records }}.source_model
+        {%- for entry in var('identifier_sources') if entry.identifiers | length >= slot %}
+            when '{{ entry.model }}' then '{{ identifier_columns(entry)[slot - 1].type }}'
+        {%- endfor %}
+        end as identifier_type,
+        {{ records }}.identifier_{{ slot }} as identifier_value,
+        {{ records }}.first_seen_at,
+        {{ records }}.last_seen_at,
+        {{ records }}.record_count,
+        {{ records }}.is_current
+    from {{ records }}
+    where
+        {{ records }}.identifier_{{ slot }} is not null
+        {%- for entry in var('identifier_sources') if entry.identifiers | length >= slot -%}
+        {%- set columns = identifier_columns(entry) -%}
+        {%- for earlier in range(1, slot) if columns[earlier - 1].type == columns[slot - 1].type %}
+        and not (
+            {{ records }}.source_model = '{{ entry.model }}'
+            and {{ records }}.identifier_{{ earlier }} is not null
+            and {{ records }}.identifier_{{ earlier }} = {{ records }}.identifier_{{ slot }}
+        )
+        {%- endfor -%}
+        {%- endfor %}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}

@@ -1,0 +1,262 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_rows',
+    unique_key=['run_id', 'from_node_id', 'into_node_id'],
+    full_refresh=false
+) }}
+
+with
+
+history as (
+
+    select * from {{ ref('int_identity__assignment_history') }}
+
+),
+
+-- Identifiers that bear another name since a run. Those that merge nobody are no sign of a customer.
+moved as (
+
+    select
+        ended.valid_to_run as run_id,
+        ended.valid_to as moved_at,
+        ended.node_id,
+        ended.anchor_node_id as from_node_id,
+        begun.anchor_node_id as into_node_id
+
+    from history as ended
+    inner join history as begun
+        on
+            ended.node_id = begun.node_id
+            and ended.valid_to_run = begun.valid_from_run
+    where
+        ended.valid_to_run > {{ last_own_run('run_id') }}
+        and ended.anchor_node_id <> begun.anchor_node_id
+        and not ended.is_shared
+        and not begun.is_shared
+
+),
+
+-- A name that somebody bears after the run was not given up in it.
+living as (
+
+    select distinct
+        moved.run_id,
+        moved.from_node_id
+
+    from moved
+    inner join history
+        on
+            moved.from_node_id = history.anchor_node_id
+            and moved.run_id >= history.valid_from_run
+            and (history.valid_to_run is null or history.valid_to_run > moved.run_id)
+    where not history.is_shared
+
+),
+
+targets as (
+
+    select
+        moved.run_id,
+        moved.from_node_id,
+        count(distinct moved.into_node_id) as target_count
+
+    from moved
+    group by
+        moved.run_id,
+        moved.from_node_id
+
+),
+
+moves as (
+
+    select
+        moved.run_id,
+        moved.from_node_id,
+        moved.into_node_id,
+        min(moved.moved_at) as moved_at,
+        count(*) as identifier_count,
+        min(living.from_node_id) is null and min(targets.target_count) = 1 as is_merge
+
+    from moved
+    inner join targets
+        on
+            moved.run_id = targets.run_id
+            and moved.from_node_id = targets.from_node_id
+    left join living
+        on
+            moved.run_id = living.run_id
+            and moved.from_node_id = living.from_node_id
+    group by
+        moved.run_id,
+        moved.from_node_id,
+        moved.into_node_id
+
+),
+
+-- What came in that run between somebody who moved and somebody who was there.
+joining_links as (
+
+    select
+        moved.run_id,
+        moved.from_node_id,
+        moved.into_node_id,
+        links.centre_node_id,
+        links.node_id,
+        links.fingerprint,
+        cast(null as {{ dbt.type_string() }}) as rule_id
+
+    from moved
+    inner join {{ ref('int_identity__links') }} as links
+        on moved.node_id in (links.centre_node_id, links.node_id)
+    where
+        links.changed_run = moved.run_id
+        and links.is_merging
+
+    union all
+
+    select
+        moved.run_id,
+        moved.from_node_id,
+        moved.into_node_id,
+        overrides.left_node_id as centre_node_id,
+        overrides.right_node_id as node_id,
+        null as fingerprint,
+        overrides.rule_id
+
+    from moved
+    inner join {{ ref('int_identity__overrides') }} as overrides
+        on moved.node_id in (overrides.left_node_id, overrides.right_node_id)
+    where
+        overrides.changed_run = moved.run_id
+        and overrides.is_current
+        and overrides.action = 'link'
+
+),
+
+-- A link rule before a record, a link across before one inside, the oldest first.
+ranked_links as (
+
+    select
+        joining_links.*,
+        row_number() over (
+            partition by
+                joining_links.run_id, joining_links.from_node_id, joining_links.into_node_id
+            order by
+                case when joining_links.rule_id is null then 1 else 0 end,
+                case
+                    when
+                        centres.anchor_node_id is distinct from joining_links.from_node_id
+                        or leaves.anchor_node_id is distinct from joining_links.from_node_id
+                        then 0
+                    else 1
+                end,
+                joining_links.centre_node_id,
+                joining_links.node_id,
+                joining_links.fingerprint
+        ) as link_index
+
+    from joining_links
+    left join history as centres
+        on
+            joining_links.centre_node_id = centres.node_id
+            and joining_links.run_id = centres.valid_to_run
+    left join history as leaves
+        on
+            joining_links.node_id = leaves.node_id
+            and joining_links.run_id = leaves.valid_to_run
+
+),
+
+-- What happened in that run to those who bore the name before.
+former as (
+
+    select
+        moves.run_id,
+        moves.from_node_id,
+        history.node_id
+
+    from (select distinct run_id, from_node_id from moves) as moves
+    inner join history
+        on
+            moves.from_node_id = history.anchor_node_id
+            and moves.run_id > history.valid_from_run
+            and (history.valid_to_run is null or history.valid_to_run >= moves.run_id)
+
+),
+
+happenings as (
+
+    select
+        former.run_id,
+        former.from_node_id,
+        max(case when never_links.rule_id is not null then 1 else 0 end) as has_never_link,
+        max(case when lifted_links.rule_id is not null then 1 else 0 end) as has_lifted_link,
+        max(case when nodes.status = 'blocked' and nodes.status_changed_run = former.run_id then 1 else 0 end)
+            as has_blocked,
+        max(case when nodes.status = 'shared' and nodes.status_changed_run = former.run_id then 1 else 0 end)
+            as has_shared,
+        max(case when repairs.changed_run = former.run_id then 1 else 0 end) as has_repair
+
+    from former
+    inner join {{ ref('int_identity__nodes') }} as nodes on former.node_id = nodes.node_id
+    left join {{ ref('int_identity__repairs') }} as repairs
+        on
+            former.node_id = repairs.node_id
+            and repairs.component_id <> repairs.repaired_component_id
+    left join {{ ref('int_identity__overrides') }} as never_links
+        on
+            former.node_id = never_links.left_node_id
+            and never_links.changed_run = former.run_id
+            and never_links.action = 'never_link'
+            and never_links.is_current
+    left join {{ ref('int_identity__overrides') }} as lifted_links
+        on
+            former.node_id = lifted_links.left_node_id
+            and lifted_links.changed_run = former.run_id
+            and lifted_links.action = 'link'
+            and not lifted_links.is_current
+    group by
+        former.run_id,
+        former.from_node_id
+
+),
+
+caused as (
+
+    select
+        moves.run_id,
+        moves.from_node_id,
+        moves.into_node_id,
+        moves.moved_at,
+        moves.identifier_count,
+        moves.is_merge,
+        case
+            when moves.is_merge and ranked_links.rule_id is not null then 'link'
+            when moves.is_merge and ranked_links.node_id is not null then 'record'
+            when moves.is_merge then 'rule_change'
+            when happenings.has_never_link = 1 then 'never_link'
+            when happenings.has_lifted_link = 1 then 'link_lifted'
+            when happenings.has_blocked = 1 then 'blocked'
+            when happenings.has_shared = 1 then 'max_linked'
+            when happenings.has_repair = 1 then 'limit'
+            else 'source_row_gone'
+        end as cause,
+        case when moves.is_merge then ranked_links.centre_node_id end as left_node_id,
+        case when moves.is_merge then ranked_links.node_id end as right_node_id,
+        case when moves.is_merge then ranked_links.fingerprint end as fingerprint
+
+    from moves
+    left join ranked_links
+        on
+            moves.run_id = ranked_links.run_id
+            and moves.from_node_id = ranked_links.from_node_id
+            and moves.into_node_id = ranked_links.into_node_id
+            and ranked_links.link_index = 1
+    left join happenings
+        on
+            moves.run_id = happenings.run_id
+            and moves.from_node_id = happenings.from_node_id
+
+)
+
+select * from caused
