@@ -1,8 +1,8 @@
-"""The materialization connected_components against a union-find reference.
+"""The kernel solve_components against a union-find reference.
 
-A scratch dbt project holds one model of that materialization. Hundreds of graphs are laid side by side in
-one edge table (their node ids do not overlap), so that one dbt run checks all of them.
-Not here: what the identity graph is made of (test_identity_models.py).
+A scratch dbt project holds the kernel, one materialization that does nothing else, and one model. Hundreds of
+graphs are laid side by side in one edge table (their node ids do not overlap), so that one dbt run checks all of
+them. Not here: what the materialization connected_components adds, and what the identity graph is made of.
 """
 
 import random
@@ -17,6 +17,23 @@ import pytest
 
 REPO = Path(__file__).parents[2]
 Edge = tuple[int, int]
+SOLVED = """
+{% materialization solved, default %}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set solved = solve_components('all', sql) -%}
+    {{ drop_relation_if_exists(load_cached_relation(this)) }}
+    {% call statement('main') -%}
+        {{ create_table_as(False, target_relation, 'select node_id, component_id from ' ~ solved) }}
+    {%- endcall %}
+    {%- set scratch = run_query("select table_name from duckdb_tables() where temporary") -%}
+    {%- if scratch.columns[0].values() | list != [solved | replace('"', '')] -%}
+        {{ exceptions.raise_compiler_error('scratch tables were left behind: ' ~ scratch.columns[0].values() | list) }}
+    {%- endif -%}
+    {%- do drop_scratch(solved) -%}
+    {{ adapter.commit() }}
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}
+"""
 
 
 def components_by_union_find(edges: Iterable[Edge]) -> dict[int, int]:
@@ -75,15 +92,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("components")
     (folder / "macros").mkdir()
     (folder / "models").mkdir()
-    for name in ("component_kernel.sql", "connected_components.sql"):
-        macro = REPO / "macros" / "identity" / name
-        (folder / "macros" / name).write_text(macro.read_text())
+    macro = REPO / "macros" / "identity" / "component_kernel.sql"
+    (folder / "macros" / macro.name).write_text(macro.read_text())
+    (folder / "macros" / "solved.sql").write_text(SOLVED)
     (folder / "models" / "components.sql").write_text(
-        "{{ config(materialized='connected_components') }}\n"
+        "{{ config(materialized='solved') }}\n"
         "select left_node_id, right_node_id from main.edges\n"
     )
     (folder / "dbt_project.yml").write_text(
-        "name: scratch\nprofile: scratch\nconfig-version: 2\n"
+        "name: kenning\nprofile: scratch\nconfig-version: 2\n"
         "flags: {send_anonymous_usage_stats: false}\n"
     )
     (folder / "profiles.yml").write_text(
