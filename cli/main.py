@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.identity_commands import add_identity_commands
 from cli.progress import ProgressPrinter
 from orchestration.workspace import (
     PROJECT_DIR,
@@ -121,6 +122,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     show.add_argument("--events", type=_count, default=10, help="how many events (10)")
     show.set_defaults(command=_profile_show)
+
+    add_identity_commands(commands, workspace=_workspace, count=_count)
     return parser
 
 

@@ -3,31 +3,21 @@
 For the operator at the terminal: values are printed as they are, and nothing is logged.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlglot import exp
 
+from identity.errors import CustomerNotFoundError, NotBuiltError
+from identity.identifiers import candidates
 from warehouse.connection import Value, Warehouse, open_warehouse
-from warehouse.errors import KenningError
 from warehouse.manifest import Relation
 from warehouse.target import Target
 
 IDENTITY_MAP = Relation("identity", "identity_map")
 CUSTOMERS = Relation("core", "dim_customers")
 EVENTS = Relation("core", "fct_customer_events")
-
-_PHONE_PUNCTUATION = re.compile(r"[\s().\-/]")
-
-
-class CustomerNotFoundError(KenningError):
-    """No identifier of that value is known."""
-
-
-class NotBuiltError(KenningError):
-    """The tables that profiles are read from are not there yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +41,6 @@ class Profile:
     identifiers: tuple[Identifier, ...]
     fields: Mapping[str, Value]
     events: tuple[Mapping[str, Value], ...]
-
-
-def candidates(typed: str) -> tuple[str, ...]:
-    """The values that an identifier may have in the graph, for one as a person types it.
-
-    As typed; without blanks around and in lower case, like an e-mail address; in upper case without
-    blanks and dashes, like a loyalty card; as a phone number with its plus.
-    """
-    trimmed = typed.strip()
-    phone = _PHONE_PUNCTUATION.sub("", trimmed)
-    if phone.startswith("00"):
-        phone = f"+{phone[2:]}"
-    if phone.isdigit():
-        phone = f"+{phone}"
-    return tuple(
-        dict.fromkeys(
-            [
-                typed,
-                trimmed,
-                trimmed.lower(),
-                re.sub(r"[\s\-]", "", trimmed).upper(),
-                phone,
-            ]
-        )
-    )
 
 
 def find_profile(target: Target, typed: str, *, event_limit: int = 10) -> Profile:

@@ -10,7 +10,15 @@ from pathlib import PurePosixPath
 
 Sources = Mapping[str, str]
 
-ROOMS = ("audiences", "cli", "demo", "orchestration", "reverse_etl", "warehouse")
+ROOMS = (
+    "audiences",
+    "cli",
+    "demo",
+    "identity",
+    "orchestration",
+    "reverse_etl",
+    "warehouse",
+)
 
 _VAGUE_NAMES = re.compile(r"(utils?|helpers?|common|misc|lib|base|manager)\Z")
 _STATEMENT = re.compile(

@@ -6,14 +6,12 @@ from pathlib import Path
 import pytest
 
 from cli.profile import (
-    CustomerNotFoundError,
     Identifier,
-    NotBuiltError,
     Profile,
-    candidates,
     find_profile,
     render,
 )
+from identity.errors import CustomerNotFoundError, NotBuiltError
 from warehouse.connection import open_warehouse
 from warehouse.errors import WarehouseMissingError
 from warehouse.target import Target
@@ -54,21 +52,6 @@ def target(tmp_path: Path) -> Target:
                 occurred_at)
         """)
     return target
-
-
-@pytest.mark.parametrize(
-    ("typed", "wanted"),
-    [
-        (" Ada@Nordvik.example ", "ada@nordvik.example"),
-        ("+47 912 34 567", "+4791234567"),
-        ("0047 91234567", "+4791234567"),
-        ("4791234567", "+4791234567"),
-        ("nv 0000-000018", "NV0000000018"),
-        ("anon-7F", "anon-7F"),
-    ],
-)
-def test_typed_identifier_is_compared_in_its_normal_form(typed, wanted):
-    assert wanted in candidates(typed)
 
 
 @pytest.mark.parametrize("typed", ["ADA@nordvik.example", "+47 912 34 567", "c1"])
