@@ -21,6 +21,9 @@
         {%- for linked_type in entry.get('max_linked', {}) if linked_type not in known -%}
             {{- _identifier_type_error(entry.type, "has max_linked for '" ~ linked_type ~ "', which is no identifier type. Known: " ~ known | join(', ')) -}}
         {%- endfor -%}
+        {%- for linked_type, linked_limit in entry.get('max_linked', {}).items() if linked_limit | int < 1 -%}
+            {{- _identifier_type_error(entry.type, "has max_linked " ~ linked_limit ~ " for '" ~ linked_type ~ "'. Give a whole number from 1; a type that merges nobody has merges: false") -}}
+        {%- endfor -%}
         {%- set limit = 1 if entry.get('unique') else entry.get('limit') -%}
         {%- if (limit is not none and limit | int < 1) or (entry.get('unique') and entry.get('limit', 1) != 1) -%}
             {{- _identifier_type_error(entry.type, "has a limit that no customer can keep. Give limit a whole number from 1, or unique: true, which means 1") -}}

@@ -46,7 +46,9 @@ touched as (
 
     select assignments.anchor_node_id
     from assignments
-    where assignments.changed_run > {{ last_own_run() }}
+    where
+        assignments.changed_run > {{ last_own_run() }}
+        or {{ rules_changed('cluster_rules') }}
 
     union
 

@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
-with
+with recursive
 
 history as (
 
@@ -11,6 +11,18 @@ history as (
 registry as (
 
     select * from {{ ref('int_identity__registry') }}
+
+),
+
+nodes as (
+
+    select * from {{ ref('int_identity__nodes') }}
+
+),
+
+moves as (
+
+    select * from {{ ref('int_identity__moves') }}
 
 ),
 
@@ -67,13 +79,80 @@ successors as (
 
 ),
 
+-- Of a name whose last bearers are all gone, what it was merged into, on to a name that still counts.
+followed as (
+
+    select
+        names.anchor_node_id,
+        names.anchor_node_id as reached_node_id,
+        names.last_run
+
+    from names
+    left join successors on names.anchor_node_id = successors.anchor_node_id
+    where
+        not names.is_borne
+        and successors.anchor_node_id is null
+
+    union
+
+    select
+        followed.anchor_node_id,
+        moves.into_node_id as reached_node_id,
+        reached.last_run
+
+    from followed
+    inner join moves
+        on
+            followed.reached_node_id = moves.from_node_id
+            and followed.last_run = moves.run_id
+            and moves.is_merge
+    inner join names as reached on moves.into_node_id = reached.anchor_node_id
+
+),
+
+present_names as (
+
+    select
+        names.anchor_node_id,
+        names.anchor_node_id as current_node_id
+
+    from names
+    where names.is_borne
+
+    union all
+
+    select
+        successors.anchor_node_id,
+        successors.successor_node_id as current_node_id
+
+    from successors
+    where successors.successor_index = 1
+
+    union all
+
+    select
+        followed.anchor_node_id,
+        min(coalesce(successors.successor_node_id, reached.anchor_node_id)) as current_node_id
+
+    from followed
+    inner join names as reached on followed.reached_node_id = reached.anchor_node_id
+    left join successors
+        on
+            followed.reached_node_id = successors.anchor_node_id
+            and successors.successor_index = 1
+    where
+        reached.is_borne
+        or successors.anchor_node_id is not null
+    group by followed.anchor_node_id
+
+),
+
 customer_ids as (
 
     select
         -- customer
         anchors.entity_id as customer_id,
-        case when names.is_borne then anchors.entity_id else current_anchors.entity_id end
-            as current_customer_id,
+        current_anchors.entity_id as current_customer_id,
         case
             when names.is_borne then 'active'
             when current_anchors.entity_id is not null then 'merged'
@@ -86,12 +165,14 @@ customer_ids as (
             as last_run
 
     from names
-    inner join registry as anchors on names.anchor_node_id = anchors.node_id
-    left join successors
+    inner join nodes
         on
-            names.anchor_node_id = successors.anchor_node_id
-            and successors.successor_index = 1
-    left join registry as current_anchors on successors.successor_node_id = current_anchors.node_id
+            names.anchor_node_id = nodes.node_id
+            and nodes.entity = 'customer'
+    inner join registry as anchors on names.anchor_node_id = anchors.node_id
+    left join present_names on names.anchor_node_id = present_names.anchor_node_id
+    left join registry as current_anchors
+        on present_names.current_node_id = current_anchors.node_id
 
 )
 

@@ -14,6 +14,12 @@ registry as (
 
 ),
 
+nodes as (
+
+    select * from {{ ref('int_identity__nodes') }}
+
+),
+
 map_history as (
 
     select
@@ -33,6 +39,10 @@ map_history as (
         cast(history.valid_to_run as {{ dbt.type_bigint() }}) as valid_to_run
 
     from history
+    inner join nodes
+        on
+            history.node_id = nodes.node_id
+            and nodes.entity = 'customer'
     inner join registry on history.node_id = registry.node_id
     inner join registry as anchors on history.anchor_node_id = anchors.node_id
 

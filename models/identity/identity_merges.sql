@@ -14,6 +14,12 @@ registry as (
 
 ),
 
+nodes as (
+
+    select * from {{ ref('int_identity__nodes') }}
+
+),
+
 records as (
 
     select * from {{ ref('int_identity__records') }}
@@ -42,6 +48,10 @@ merges as (
         records.record_key
 
     from moves
+    inner join nodes
+        on
+            moves.from_node_id = nodes.node_id
+            and nodes.entity = 'customer'
     inner join registry as froms on moves.from_node_id = froms.node_id
     inner join registry as intos on moves.into_node_id = intos.node_id
     left join registry as lefts on moves.left_node_id = lefts.node_id

@@ -14,6 +14,12 @@ registry as (
 
 ),
 
+nodes as (
+
+    select * from {{ ref('int_identity__nodes') }}
+
+),
+
 splits as (
 
     select
@@ -30,6 +36,10 @@ splits as (
         moves.cause
 
     from moves
+    inner join nodes
+        on
+            moves.from_node_id = nodes.node_id
+            and nodes.entity = 'customer'
     inner join registry as froms on moves.from_node_id = froms.node_id
     inner join registry as intos on moves.into_node_id = intos.node_id
     where not moves.is_merge

@@ -119,7 +119,10 @@ changes as (
         count(case when not moves.is_merge then 1 end) as split_count
 
     from moves
-    where moves.run_id = {{ current_run() }}
+    inner join nodes on moves.from_node_id = nodes.node_id
+    where
+        moves.run_id = {{ current_run() }}
+        and nodes.entity = 'customer'
 
 ),
 

@@ -19,6 +19,12 @@ registry as (
 
 ),
 
+blocked_values as (
+
+    select * from {{ ref('int_identity__blocked_values') }}
+
+),
+
 -- The types that a rule, or the look-out for suspects, counts.
 counted_types as (
 
@@ -41,6 +47,8 @@ counted_nodes as (
 
     from registry
     inner join counted_types on registry.identifier_type = counted_types.identifier_type
+    inner join blocked_values on registry.node_id = blocked_values.node_id
+    where blocked_values.match is null
 
 ),
 
@@ -90,7 +98,11 @@ counted_records as (
 
     from observations
     inner join counted_nodes on observations.node_id = counted_nodes.node_id
-    where observations.is_current
+    where
+        observations.is_current
+        {% if is_incremental() %}
+        and observations.fingerprint in (select own_records.fingerprint from own_records)
+        {% endif %}
 
 ),
 

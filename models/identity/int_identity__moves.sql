@@ -13,17 +13,31 @@ history as (
 
 ),
 
+-- What changed since the run before is what a run saw: a run that broke off leaves its changes to the next.
+marks as (
+
+    select
+        history.changed_run as run_id,
+        coalesce(lag(history.changed_run) over (order by history.changed_run), 0) as previous_run
+
+    from history
+    group by history.changed_run
+
+),
+
 -- Identifiers that bear another name since a run. Those that merge nobody are no sign of a customer.
 moved as (
 
     select
         ended.valid_to_run as run_id,
         ended.valid_to as moved_at,
+        marks.previous_run,
         ended.node_id,
         ended.anchor_node_id as from_node_id,
         begun.anchor_node_id as into_node_id
 
     from history as ended
+    inner join marks on ended.valid_to_run = marks.run_id
     inner join history as begun
         on
             ended.node_id = begun.node_id
@@ -74,6 +88,7 @@ moves as (
         moved.from_node_id,
         moved.into_node_id,
         min(moved.moved_at) as moved_at,
+        min(moved.previous_run) as previous_run,
         count(*) as identifier_count,
         min(living.from_node_id) is null and min(targets.target_count) = 1 as is_merge
 
@@ -109,7 +124,8 @@ joining_links as (
     inner join {{ ref('int_identity__links') }} as links
         on moved.node_id in (links.centre_node_id, links.node_id)
     where
-        links.changed_run = moved.run_id
+        links.changed_run > moved.previous_run
+        and links.changed_run <= moved.run_id
         and links.is_merging
 
     union all
@@ -127,7 +143,8 @@ joining_links as (
     inner join {{ ref('int_identity__overrides') }} as overrides
         on moved.node_id in (overrides.left_node_id, overrides.right_node_id)
     where
-        overrides.changed_run = moved.run_id
+        overrides.changed_run > moved.previous_run
+        and overrides.changed_run <= moved.run_id
         and overrides.is_current
         and overrides.action = 'link'
 
@@ -172,10 +189,11 @@ former as (
 
     select
         moves.run_id,
+        moves.previous_run,
         moves.from_node_id,
         history.node_id
 
-    from (select distinct run_id, from_node_id from moves) as moves
+    from (select distinct run_id, previous_run, from_node_id from moves) as moves
     inner join history
         on
             moves.from_node_id = history.anchor_node_id
@@ -191,11 +209,12 @@ happenings as (
         former.from_node_id,
         max(case when never_links.rule_id is not null then 1 else 0 end) as has_never_link,
         max(case when lifted_links.rule_id is not null then 1 else 0 end) as has_lifted_link,
-        max(case when nodes.status = 'blocked' and nodes.status_changed_run = former.run_id then 1 else 0 end)
+        max(case when nodes.status = 'blocked' and nodes.status_changed_run > former.previous_run then 1 else 0 end)
             as has_blocked,
-        max(case when nodes.status = 'shared' and nodes.status_changed_run = former.run_id then 1 else 0 end)
+        max(case when nodes.status = 'shared' and nodes.status_changed_run > former.previous_run then 1 else 0 end)
             as has_shared,
-        max(case when repairs.changed_run = former.run_id then 1 else 0 end) as has_repair
+        max(case when repairs.changed_run > former.previous_run then 1 else 0 end) as has_repair,
+        max(case when returned.node_id is not null then 1 else 0 end) as has_returned
 
     from former
     inner join {{ ref('int_identity__nodes') }} as nodes on former.node_id = nodes.node_id
@@ -206,15 +225,19 @@ happenings as (
     left join {{ ref('int_identity__overrides') }} as never_links
         on
             former.node_id = never_links.left_node_id
-            and never_links.changed_run = former.run_id
+            and never_links.changed_run > former.previous_run
             and never_links.action = 'never_link'
             and never_links.is_current
     left join {{ ref('int_identity__overrides') }} as lifted_links
         on
             former.node_id = lifted_links.left_node_id
-            and lifted_links.changed_run = former.run_id
+            and lifted_links.changed_run > former.previous_run
             and lifted_links.action = 'link'
             and not lifted_links.is_current
+    left join history as returned
+        on
+            former.from_node_id = returned.node_id
+            and former.run_id = returned.valid_from_run
     group by
         former.run_id,
         former.from_node_id
@@ -239,6 +262,7 @@ caused as (
             when happenings.has_blocked = 1 then 'blocked'
             when happenings.has_shared = 1 then 'max_linked'
             when happenings.has_repair = 1 then 'limit'
+            when happenings.has_returned = 1 then 'name_returned'
             else 'source_row_gone'
         end as cause,
         case when moves.is_merge then ranked_links.centre_node_id end as left_node_id,

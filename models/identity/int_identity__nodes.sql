@@ -26,9 +26,9 @@ linked_counts as (
 
 ),
 
-blocking_rules as (
+blocked_values as (
 
-    select * from {{ ref('blocked_identifiers') }}
+    select * from {{ ref('int_identity__blocked_values') }}
 
 ),
 
@@ -81,7 +81,6 @@ identifiers as (
         lower(registry.identifier_value) as comparable_value,
         identifier_types.type_rank,
         identifier_types.entity,
-        identifier_types.rule_type,
         identifier_types.merges,
         sightings.first_seen_at,
         sightings.last_seen_at,
@@ -91,74 +90,6 @@ identifiers as (
     inner join touched on registry.node_id = touched.node_id
     inner join identifier_types on registry.identifier_type = identifier_types.identifier_type
     left join sightings on registry.node_id = sightings.node_id
-
-),
-
--- A rule for every type becomes one rule per type, so that rules are found by equality.
-typed_rules as (
-
-    select
-        rule_types.rule_type,
-        blocking_rules.match,
-        blocking_rules.value as rule_value,
-        blocking_rules.reason
-
-    from blocking_rules
-    inner join (select distinct rule_type from identifier_types) as rule_types
-        on blocking_rules.identifier_type in ('*', rule_types.rule_type)
-
-),
-
--- LIKE and not regular expressions: it means the same on every engine, and a pattern that
--- differs from row to row is not compiled anew for each.
-hits as (
-
-    select
-        identifiers.node_id,
-        typed_rules.match,
-        typed_rules.rule_value,
-        typed_rules.reason
-
-    from identifiers
-    inner join typed_rules
-        on
-            identifiers.rule_type = typed_rules.rule_type
-            and identifiers.comparable_value = typed_rules.rule_value
-    where typed_rules.match = 'exact'
-
-    union all
-
-    select
-        identifiers.node_id,
-        typed_rules.match,
-        typed_rules.rule_value,
-        typed_rules.reason
-
-    from identifiers
-    inner join typed_rules on identifiers.rule_type = typed_rules.rule_type
-    where
-        (typed_rules.match = 'like' and identifiers.comparable_value like typed_rules.rule_value)
-        or (
-            typed_rules.match = 'characters'
-            and translate(identifiers.comparable_value, typed_rules.rule_value, '') = ''
-        )
-
-),
-
--- A value may meet several rules: the first in the order of these columns is named.
-blocked as (
-
-    select
-        hits.node_id,
-        hits.match,
-        hits.rule_value,
-        hits.reason,
-        row_number() over (
-            partition by hits.node_id
-            order by hits.match, hits.rule_value, hits.reason
-        ) as hit_index
-
-    from hits
 
 ),
 
@@ -195,6 +126,7 @@ crowds as (
         max(linked_counts.busiest_day_count) as busiest_day_count
 
     from linked_counts
+    inner join touched on linked_counts.node_id = touched.node_id
     group by linked_counts.node_id
     having
         max(linked_counts.linked_count) > {{ hygiene.shared_by }}
@@ -206,9 +138,9 @@ judged as (
 
     select
         identifiers.*,
-        blocked.match as blocked_match,
-        blocked.rule_value as blocked_value,
-        blocked.reason as blocked_reason,
+        blocked_values.match as blocked_match,
+        blocked_values.rule_value as blocked_value,
+        blocked_values.reason as blocked_reason,
         shared.linked_type as shared_linked_type,
         cast(shared.linked_limit as {{ dbt.type_bigint() }}) as shared_limit,
         cast(shared.linked_count as {{ dbt.type_bigint() }}) as shared_count,
@@ -220,10 +152,7 @@ judged as (
         end as suspicion
 
     from identifiers
-    left join blocked
-        on
-            identifiers.node_id = blocked.node_id
-            and blocked.hit_index = 1
+    left join blocked_values on identifiers.node_id = blocked_values.node_id
     left join shared
         on
             identifiers.node_id = shared.node_id
