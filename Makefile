@@ -18,8 +18,12 @@ BIN := .venv/bin
 DATA := $(abspath $(or $(KENNING_DATA_DIR),$(dir $(or $(KENNING_DUCKDB_PATH),data/kenning.duckdb))))
 # Touched when the environment agrees with the lock file and the package's own metadata.
 INSTALLED := .venv/.installed
+# A second environment, for what is measured beside Kenning; see the dependency group bench.
+BENCH_INSTALLED := .venv-bench/.installed
 # Certificates of the system, as pip does, so that a company's own authority is trusted.
 UV := VIRTUAL_ENV=.venv UV_SYSTEM_CERTS=1 $(BIN)/uv
+LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
+	--no-header --no-annotate --no-emit-index-url --quiet
 
 # Customer data tools do not phone home.
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
@@ -29,7 +33,7 @@ export PYTHONUNBUFFERED := 1
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(INSTALLED) ## Build the demo company, run the whole job, print a report (PEOPLE=5000 SEED=…)
@@ -79,16 +83,25 @@ bench: $(INSTALLED) ## Measure speed and memory, as JSON
 	@$(BIN)/python -m tests.benchmarks
 	@$(BIN)/python -m tests.benchmarks.bench_demo 5000 100000
 
+.PHONY: bench-identity
+bench-identity: $(BENCH_INSTALLED) ## Measure identity resolution beside other ways to do it, as JSON
+	@.venv-bench/bin/python -m tests.benchmarks.bench_identity
+
+.PHONY: bench-identity-100m
+bench-identity-100m: $(BENCH_INSTALLED) ## The same on a hundred million edges (20 GB of disk, 18 GB of memory)
+	@.venv-bench/bin/python -m tests.benchmarks.bench_identity 100m
+
 .PHONY: lock
-lock: $(INSTALLED) ## Pin every dependency of pyproject.toml anew in requirements.lock
-	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 --upgrade \
-		--no-header --no-annotate --no-emit-index-url --quiet \
-		| grep -v '^dbt-core-experimental-parser' > requirements.lock.part
+lock: $(INSTALLED) ## Pin every dependency of pyproject.toml anew in the two lock files
+	$(LOCK) --group dev --upgrade | grep -v '^dbt-core-experimental-parser' > requirements.lock.part
 	mv requirements.lock.part requirements.lock
+	$(LOCK) --group bench --upgrade --constraint requirements.lock \
+		| grep -v '^dbt-core-experimental-parser' > requirements-bench.lock.part
+	mv requirements-bench.lock.part requirements-bench.lock
 
 .PHONY: clean
 clean: ## Remove .venv, build products and caches; data/ stays
-	rm -rf .venv target logs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-bench target logs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: reset
@@ -109,4 +122,12 @@ $(INSTALLED): requirements.lock pyproject.toml
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock; }
 	@$(UV) pip install --quiet --no-deps --editable . 2> .venv/uv.log \
 		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(BENCH_INSTALLED): requirements-bench.lock $(INSTALLED)
+	@echo "Installing into .venv-bench (once)"
+	@test -x .venv-bench/bin/python || $(BIN)/python -m venv .venv-bench
+	@VIRTUAL_ENV=.venv-bench UV_SYSTEM_CERTS=1 $(BIN)/uv pip sync --quiet requirements-bench.lock 2> .venv-bench/uv.log || { \
+		echo "uv could not install (.venv-bench/uv.log says why); pip does, which takes some minutes"; \
+		.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-bench.lock; }
 	@touch $@

@@ -1,0 +1,35 @@
+"""Everything that is measured about identity resolution, part by part; prints JSON.
+
+`python -m tests.benchmarks.bench_identity` measures every part, with `100m` those that have a size
+of a hundred million edges. A part is a module that prints JSON; each runs in a process of its own.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PARTS = {"kernel": "tests.benchmarks.bench_identity_kernel"}
+PARTS_OF_100M = {"kernel": "tests.benchmarks.bench_identity_kernel"}
+
+
+def main(arguments: list[str]) -> None:
+    """Run the parts one after the other and print what they found, by name."""
+    parts = PARTS_OF_100M if arguments == ["100m"] else PARTS
+    found = {
+        name: json.loads(
+            subprocess.run(
+                [sys.executable, "-m", module, *arguments],
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                check=True,
+            ).stdout
+        )
+        for name, module in parts.items()
+    }
+    sys.stdout.write(f"{json.dumps(found, indent=2)}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
