@@ -24,12 +24,12 @@ SHOWN_REASONS = 3
 SHOWN_RESHAPINGS = 10
 
 _COUNTING_RULES = {
-    "max_linked": "seen with {count:,} different {type} values, over max_linked {limit:,}",
-    "limit": "the customer would hold {count:,} {type} values, over its limit of {limit:,}",
+    "max_linked": "max_linked: seen with {count:,} values of {type}, allowed are {limit:,}",
+    "limit": "limit: it would make {count:,} values of {type}, allowed are {limit:,}",
 }
 _RULES = {
-    "attach_only": "a type that attaches to a customer and never merges",
-    "never_link": "a never-link rule",
+    "attach_only": "attach_only: its type belongs to a customer and merges nobody",
+    "never_link": "never_link: a link rule says that they are two",
 }
 
 
@@ -185,6 +185,7 @@ def render_simulation(simulation: "Simulation") -> str:
     )
     sections = [
         f"Proposed rules on {scope}, as of {_instant(simulation.as_of)}. Nothing was changed.",
+        _waiting_text(simulation.waiting_rules),
         _section("", _total_lines(comparison)),
         _reshaping_section("Splits", comparison.splits, "parts into"),
         _reshaping_section("Merges", comparison.merges, "is made of"),
@@ -205,6 +206,15 @@ def render_simulation(simulation: "Simulation") -> str:
         ),
     ]
     return "\n\n".join(section for section in sections if section)
+
+
+def _waiting_text(rules: Sequence[str]) -> str:
+    if not rules:
+        return ""
+    return (
+        f"What follows includes {_counted(len(rules), 'link rule')} written since the last build: "
+        f"{', '.join(rules)}."
+    )
 
 
 def _render_apart(explanation: Explanation) -> str:
@@ -238,18 +248,12 @@ def _node_line(node: Node) -> tuple[str, str]:
 
 
 def _rule_text(edge: SuppressedEdge) -> str:
-    if edge.rule_name not in _RULES:
-        return edge.rule_name
-    if edge.linked_count is None or edge.linked_limit is None:
-        return (
-            _RULES[edge.rule_name] if edge.rule_name in _UNCOUNTED else edge.rule_name
+    count, limit = edge.linked_count, edge.linked_limit
+    if edge.rule_name in _COUNTING_RULES and count is not None and limit is not None:
+        return _COUNTING_RULES[edge.rule_name].format(
+            count=count, type=edge.linked_type, limit=limit
         )
-    return _RULES[edge.rule_name].format(
-        count=edge.linked_count, type=edge.linked_type, limit=edge.linked_limit
-    )
-
-
-_UNCOUNTED = frozenset({"attach_only", "never_link"})
+    return _RULES.get(edge.rule_name, edge.rule_name)
 
 
 def _record_text(edge: SuppressedEdge) -> str:

@@ -113,7 +113,7 @@ def explain(warehouse: Warehouse, left: str, right: str) -> Explanation:
         CustomerNotFoundError: One of them is unknown.
     """
     require(warehouse, *lookup.REQUIRED, *evidence.REQUIRED)
-    start, end = _meant(find_nodes(warehouse, left), find_nodes(warehouse, right))
+    start, end = _meant(*find_nodes(warehouse, left, right))
     if start.component_id is None or start.component_id != end.component_id:
         return Explanation(
             left=start,
@@ -156,7 +156,7 @@ def _hops(
     if path is None:
         return ()
     reasons = evidence_between(warehouse, path)
-    nodes = nodes_by_id(warehouse, list(path))
+    nodes = nodes_by_id(warehouse, path)
     return tuple(
         Hop(
             left=nodes[here],

@@ -1,14 +1,16 @@
 """Finds identifiers in the graph by what a person typed."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
 
-from identity.cells import integer, integer_or_none, text_or_none
+from identity.cells import integer, integer_or_none
 from identity.errors import CustomerNotFoundError
 from identity.identifiers import Identifier, Reading, readings
-from identity.tables import ASSIGNMENTS, NODES, REGISTRY, named
+from identity.tables import ASSIGNMENTS, NODES, REGISTRY
 from warehouse.connection import Warehouse
+from warehouse.manifest import Relation
 
 REQUIRED = (REGISTRY, NODES, ASSIGNMENTS)
 
@@ -36,52 +38,48 @@ class Node:
     is_shared: bool
 
 
-def find_nodes(warehouse: Warehouse, typed: str) -> tuple[Node, ...]:
-    """Every identifier that may be meant, the likeliest first.
+def find_nodes(warehouse: Warehouse, *typed: str) -> tuple[tuple[Node, ...], ...]:
+    """Every identifier that may be meant by each of the texts, the likeliest first.
 
     Args:
         warehouse: Open, with the tables of REQUIRED.
-        typed: An identifier as a person types it, `type:value`, or the id of a customer who is
-            named after one.
+        typed: Identifiers as a person types them, `type:value`, or ids of customers who are named
+            after one. All are looked for at once: the registry is long, and texts are slow to read.
 
     Returns:
-        At least one. Read as typed with its type first, then those that stand in a cluster, then
-        the strongest type, then the oldest.
+        For each text at least one. If its type was typed, of that type; those that stand in a
+        cluster first, then the strongest type, then the oldest.
 
     Raises:
-        CustomerNotFoundError: Nothing is known by it.
+        CustomerNotFoundError: Nothing is known by one of them.
     """
-    for reading in readings(typed):
-        nodes = _nodes(warehouse, _condition(reading))
-        if nodes:
-            return nodes
-    raise CustomerNotFoundError(
-        "Nobody is known by one of the identifiers given. Give an e-mail address, a phone number "
-        "with its country code, a loyalty card, an account, cookie or customer id, as the sources "
-        "have it; type:value (email:…) says which is meant."
+    meant = [readings(each) for each in typed]
+    values = {value for several in meant for each in several for value in each.values}
+    known = _registered(warehouse, exp.column("identifier_value").isin(*sorted(values)))
+    found = [_first_reading(several, known) for several in meant]
+    missing = [each.strip() for each, ids in zip(typed, found, strict=True) if not ids]
+    if missing:
+        named_after = _registered(warehouse, exp.column("entity_id").isin(*missing))
+        found = [
+            ids or [row.node_id for row in named_after if row.entity_id == each.strip()]
+            for each, ids in zip(typed, found, strict=True)
+        ]
+    if not all(found):
+        raise CustomerNotFoundError(
+            "Nobody is known by one of the identifiers given. Give an e-mail address, a phone "
+            "number with its country code, a loyalty card, an account, cookie or customer id, as "
+            "the sources have it; type:value (email:…) says which is meant."
+        )
+    nodes = nodes_by_id(warehouse, [node_id for ids in found for node_id in ids])
+    return tuple(
+        tuple(node for node in nodes.values() if node.node_id in ids) for ids in found
     )
 
 
-def nodes_by_id(warehouse: Warehouse, node_ids: list[int]) -> dict[int, Node]:
-    """Identifiers by their numbers."""
+def nodes_by_id(warehouse: Warehouse, node_ids: Sequence[int]) -> dict[int, Node]:
+    """Identifiers by their numbers, in the order in which `find_nodes` gives them."""
     if not node_ids:
         return {}
-    found = _nodes(warehouse, exp.column("node_id", table="registry").isin(*node_ids))
-    return {node.node_id: node for node in found}
-
-
-def _condition(reading: Reading) -> exp.Expr:
-    value_is = exp.column("identifier_value", table="registry").isin(*reading.values)
-    if reading.type is not None:
-        return exp.and_(
-            exp.column("identifier_type", table="registry").eq(reading.type), value_is
-        )
-    return exp.or_(
-        value_is, exp.column("entity_id", table="registry").isin(*reading.values)
-    )
-
-
-def _nodes(warehouse: Warehouse, condition: exp.Expr) -> tuple[Node, ...]:
     rows = warehouse.query(
         exp.select(
             "registry.node_id",
@@ -90,50 +88,89 @@ def _nodes(warehouse: Warehouse, condition: exp.Expr) -> tuple[Node, ...]:
             "nodes.status",
             "assignments.component_id",
             "assignments.anchor_node_id",
-            "anchors.entity_id",
             "assignments.is_shared",
         )
-        .from_(named(REGISTRY, "registry"))
+        .from_(_only(REGISTRY, "registry", node_ids))
         .join(
-            named(NODES, "nodes"),
+            _only(NODES, "nodes", node_ids),
             on="registry.node_id = nodes.node_id",
             join_type="left",
         )
         .join(
-            named(ASSIGNMENTS, "assignments"),
+            _only(ASSIGNMENTS, "assignments", node_ids),
             on="registry.node_id = assignments.node_id",
             join_type="left",
         )
-        .join(
-            named(REGISTRY, "anchors"),
-            on="assignments.anchor_node_id = anchors.node_id",
-            join_type="left",
-        )
-        .where(condition)
         .order_by(
             "case when assignments.component_id is null then 1 else 0 end",
             "nodes.type_rank",
             "registry.node_id",
         )
     )
-    return tuple(
-        Node(
+    anchors = {integer(row[5]) for row in rows if row[5] is not None}
+    names = {
+        row.node_id: row.entity_id
+        for row in (
+            _registered(warehouse, exp.column("node_id").isin(*sorted(anchors)))
+            if anchors
+            else ()
+        )
+    }
+    return {
+        integer(node_id): Node(
             node_id=integer(node_id),
             identifier=Identifier(str(kind), str(value)),
             status=str(status or "absent"),
             component_id=integer_or_none(component_id),
             anchor_node_id=integer_or_none(anchor),
-            customer_id=text_or_none(customer_id),
+            customer_id=None if anchor is None else names[integer(anchor)],
             is_shared=bool(is_shared),
         )
-        for (
-            node_id,
-            kind,
-            value,
-            status,
-            component_id,
-            anchor,
-            customer_id,
-            is_shared,
-        ) in rows
+        for node_id, kind, value, status, component_id, anchor, is_shared in rows
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Registered:
+    node_id: int
+    identifier: Identifier
+    entity_id: str
+
+
+def _registered(warehouse: Warehouse, condition: exp.Expr) -> tuple[_Registered, ...]:
+    rows = warehouse.query(
+        exp.select("node_id", "identifier_type", "identifier_value", "entity_id")
+        .from_(REGISTRY.to_table())
+        .where(condition)
+        .order_by("node_id")
+    )
+    return tuple(
+        _Registered(integer(node_id), Identifier(str(kind), str(value)), str(entity_id))
+        for node_id, kind, value, entity_id in rows
+    )
+
+
+def _first_reading(
+    several: Iterable[Reading], known: Iterable[_Registered]
+) -> list[int]:
+    """The identifiers of the first reading that has any."""
+    for reading in several:
+        found = [
+            row.node_id
+            for row in known
+            if row.identifier.value in reading.values
+            and reading.type in (None, row.identifier.type)
+        ]
+        if found:
+            return found
+    return []
+
+
+def _only(relation: Relation, alias: str, node_ids: Sequence[int]) -> exp.Subquery:
+    """The rows of a few nodes, said of each table so that each can skip the others."""
+    return (
+        exp.select("*")
+        .from_(relation.to_table())
+        .where(exp.column("node_id").isin(*node_ids))
+        .subquery(alias)
     )

@@ -100,10 +100,10 @@ def decide(
         RuleConflictError: It contradicts rules that stand; they are named, and nothing is written.
     """
     require(warehouse, *lookup.REQUIRED, LINK_RULES)
-    nodes = find_nodes(warehouse, left)[0], find_nodes(warehouse, right)[0]
-    if nodes[0].node_id == nodes[1].node_id:
+    [[one, *_], [other, *_]] = find_nodes(warehouse, left, right)
+    if one.node_id == other.node_id:
         raise RuleConflictError(
-            f"Both name one and the same {nodes[0].identifier.type}. Nothing was written. Give two "
+            f"Both name one and the same {one.identifier.type}. Nothing was written. Give two "
             "identifiers; type:value says which is meant where a value stands in several types."
         )
     with warehouse.transaction():
@@ -111,8 +111,8 @@ def decide(
         rule = LinkRule(
             rule_id=next_rule_id(rules, now.date()),
             action=action,
-            left=nodes[0].identifier,
-            right=nodes[1].identifier,
+            left=one.identifier,
+            right=other.identifier,
             reason=reason,
             author=author,
             decided_on=now,
@@ -122,9 +122,7 @@ def decide(
         if known is None:
             _refuse_contradiction(rules, rule)
             _write(warehouse, rule)
-    return Decision(
-        rule=known or rule, is_new=known is None, left=nodes[0], right=nodes[1]
-    )
+    return Decision(rule=known or rule, is_new=known is None, left=one, right=other)
 
 
 def lift(warehouse: Warehouse, rule_id: str) -> LinkRule:

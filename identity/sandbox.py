@@ -17,6 +17,7 @@ from identity.tables import (
     BLOCKED,
     LINK_RULES,
     MAP,
+    OVERRIDES,
     RUNS,
     make_schema,
     named,
@@ -59,6 +60,19 @@ def remember(warehouse: Warehouse) -> None:
             _MEMBERS_BEFORE,
             exp.select("audience_name", "customer_id").from_(MEMBERSHIPS.to_table()),
         )
+
+
+def waiting_rules(warehouse: Warehouse) -> tuple[str, ...]:
+    """Ids of the link rules that commands wrote and that no build has applied yet."""
+    require(warehouse, LINK_RULES, OVERRIDES)
+    applied = exp.select("rule_id").from_(OVERRIDES.to_table()).where("is_current")
+    rows = warehouse.query(
+        exp.select("rule_id")
+        .from_(LINK_RULES.to_table())
+        .where(exp.not_(exp.column("rule_id").isin(query=applied)))
+        .order_by("rule_id")
+    )
+    return tuple(str(rule_id) for (rule_id,) in rows)
 
 
 def add_rows(warehouse: Warehouse, proposal: Proposal) -> None:

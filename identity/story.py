@@ -170,10 +170,9 @@ def tell_story(warehouse: Warehouse, typed: str) -> Story:
 def _anchor(warehouse: Warehouse, typed: str) -> tuple[int, str]:
     """The identifier that the customer is named after, and the customer's id."""
     current_id = _current_id(warehouse, typed.strip())
-    nodes = find_nodes(warehouse, current_id or typed)
+    [[node, *_]] = find_nodes(warehouse, current_id or typed)
     if current_id is not None:
-        return nodes[0].node_id, current_id
-    node = nodes[0]
+        return node.node_id, current_id
     if node.anchor_node_id is None or node.customer_id is None:
         raise CustomerNotFoundError(
             f"This {node.identifier.type} is known and belongs to nobody now: it is {node.status}. "

@@ -21,7 +21,13 @@ from identity.comparison import Comparison
 from identity.errors import ProposalError
 from identity.proposal import Proposal, parse_proposal, proposed_variables
 from identity.sample import copy_sample, identifier_sources
-from identity.sandbox import add_rows, compare, last_instant, remember
+from identity.sandbox import (
+    add_rows,
+    compare,
+    last_instant,
+    remember,
+    waiting_rules,
+)
 from orchestration.errors import BuildError
 from orchestration.parsing import dbt_executable, plain_text, prepare_manifest
 from orchestration.progress import Progress, Tell, keep_silent
@@ -32,7 +38,7 @@ from orchestration.workspace import (
     read_manifest,
 )
 from warehouse.connection import open_warehouse
-from warehouse.errors import safe_reason
+from warehouse.errors import KenningError, safe_reason
 from warehouse.manifest import project_variables
 from warehouse.target import Target
 
@@ -40,7 +46,9 @@ STAGE = "simulation"
 GRAPH = ("path:models/identity",)
 EVERYTHING_AFTER = ("path:models/core", "path:models/audiences")
 
-_NAMED_ERRORS = re.compile(r"(Binder|Catalog|Parser|Compilation|Dependency) Error")
+_NAMED_ERROR = re.compile(
+    r"(?P<kind>Binder|Catalog|Parser|Compilation|Dependency) Error"
+)
 _REASON_LENGTH = 600
 
 
@@ -52,11 +60,14 @@ class Simulation:
         comparison: Before and after.
         as_of: What both took for now, UTC.
         sample_size: Customers that were chosen; None when all were looked at.
+        waiting_rules: Ids of link rules that were written since the last build. They are among what
+            is tried.
     """
 
     comparison: Comparison
     as_of: datetime | None
     sample_size: int | None
+    waiting_rules: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +96,7 @@ def simulate(
         tell: Hears the progress.
 
     Raises:
-        ProposalError: The file is missing, or proposes nothing that can be tried.
+        ProposalError: The file is missing, or says something that no model understands.
         NotBuiltError: The graph is not there yet.
         BuildError: dbt cannot build by these rules; the message is its own.
     """
@@ -102,6 +113,7 @@ def simulate(
             _run_dbt(sandbox, GRAPH, variables={})
         with open_warehouse(sandbox.target) as warehouse:
             remember(warehouse)
+            waiting = waiting_rules(warehouse)
             add_rows(warehouse, proposal)
         changed = proposed_variables(proposal, variables)
         tell(Progress(STAGE, "building identity by the proposed rules"))
@@ -113,7 +125,10 @@ def simulate(
             comparison = compare(warehouse, with_audiences=sample_size is None)
     tell(Progress(STAGE, "compared, and the copy is deleted", is_done=True))
     return Simulation(
-        comparison=comparison, as_of=sandbox.as_of, sample_size=sample_size
+        comparison=comparison,
+        as_of=sandbox.as_of,
+        sample_size=sample_size,
+        waiting_rules=waiting,
     )
 
 
@@ -211,11 +226,11 @@ def _run_dbt(
         check=False,
     )
     if run.returncode != 0:
-        raise BuildError(_what_failed(target_dir, run.stdout + run.stderr))
+        raise _failure(target_dir, run.stdout + run.stderr)
 
 
-def _what_failed(target_dir: Path, output: str) -> str:
-    """What dbt complains of, whole when it names models and columns, masked otherwise."""
+def _failure(target_dir: Path, output: str) -> KenningError:
+    """What dbt complains of, whole when it names settings, models and columns, masked otherwise."""
     results_path = target_dir / "run_results.json"
     results = (
         json.loads(results_path.read_text(encoding="utf-8"))["results"]
@@ -228,8 +243,14 @@ def _what_failed(target_dir: Path, output: str) -> str:
         if result["status"] == "error"
     ]
     text = plain_text(messages[0] if messages else output)
-    reason = text if _NAMED_ERRORS.search(text) else safe_reason(text)
-    return (
-        f"dbt cannot build by the proposed rules: {reason[:_REASON_LENGTH]}. The warehouse is as "
-        "it was and the copy is deleted. Correct the file that --rules names, then try again."
+    named = _NAMED_ERROR.search(text)
+    if named is None:
+        reason = safe_reason(text)
+    else:
+        reason, _, _ = text[named.start() :].partition(" > in macro ")
+    kind = ProposalError if named and named["kind"] == "Compilation" else BuildError
+    return kind(
+        f"dbt cannot build by the proposed rules: {reason[:_REASON_LENGTH].rstrip('. ')}. The "
+        "warehouse is as it was and the copy is deleted. Correct the file that --rules names, then "
+        "try again."
     )

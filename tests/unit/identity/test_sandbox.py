@@ -8,7 +8,13 @@ from identity.comparison import AudienceChange
 from identity.errors import NotBuiltError
 from identity.proposal import parse_proposal
 from identity.sample import copy_sample, identifier_sources
-from identity.sandbox import add_rows, compare, last_instant, remember
+from identity.sandbox import (
+    add_rows,
+    compare,
+    last_instant,
+    remember,
+    waiting_rules,
+)
 from warehouse.connection import open_warehouse
 from warehouse.target import Target
 from warehouse.values import Relation
@@ -71,6 +77,15 @@ def test_members_that_enter_and_leave_are_counted(graph):
         AudienceChange("lapsed", before=2, after=1, entered=0, left=1),
         AudienceChange("new", before=0, after=1, entered=1, left=0),
     )
+
+
+def test_rules_that_no_build_has_applied_are_named(graph):
+    graph.execute("""
+        insert into identity.identity_link_rules (rule_id) values ('r-1'), ('r-2');
+        insert into identity.int_identity__overrides values ('link', 1, 2, 'r-1', true)
+    """)
+
+    assert waiting_rules(graph) == ("r-2",)
 
 
 def test_proposed_rows_stand_beside_the_known_ones(graph):
