@@ -44,17 +44,19 @@
     {{ return(counts | max) }}
 {%- endmacro %}
 
-{# What a record is known by: its source and the identifiers that it names, each with its type.
+{# What a record is known by: its source, the types of its identifiers, and their values.
 
-   Control characters part the values, which no normal form holds, so that no two records read alike.
+   Control characters part the values, and stand for one that is null; no normal form holds them, so no two
+   records read alike.
    Args: entry (of vars.identifier_sources).
    Returns: an expression over the columns of the entry's model. #}
 {% macro record_fingerprint(entry) -%}
-    {%- set parts = [] -%}
-    {%- for identifier in identifier_columns(entry) -%}
-        {%- do parts.append("'" ~ identifier.type ~ "' || coalesce(chr(31) || " ~ identifier.expression ~ ", '') || chr(30)") -%}
+    {%- set columns = identifier_columns(entry) -%}
+    {%- set values = [] -%}
+    {%- for identifier in columns -%}
+        {%- do values.append('coalesce(' ~ identifier.expression ~ ', chr(31))') -%}
     {%- endfor -%}
-    {{ fingerprint("'" ~ entry.model ~ "' || chr(30) || " ~ parts | join(' || ')) }}
+    {{ fingerprint("concat_ws(chr(30), '" ~ entry.model ~ ' ' ~ columns | map(attribute='type') | join(' ') ~ "', " ~ values | join(', ') ~ ")") }}
 {%- endmacro %}
 
 {# The identifiers of records, one a row.

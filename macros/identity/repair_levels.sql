@@ -272,7 +272,7 @@
 {# Until no pair is left: refuse those that may not be one, join those whose turn it is. Drops `pairs`. #}
 {% macro _let_in_one_by_one(groups, pairs, parted) -%}
     {%- set state = namespace(pairs=pairs) -%}
-    {%- for round in range(1000000) -%}
+    {%- for round in range(100000) -%}
         {%- set bundles = create_scratch('bundles', _pair_bundles(state.pairs)) -%}
         {%- set forbidden = create_scratch('forbidden', _forbidden_bundles(bundles, groups, parted)) -%}
         {%- do run_query('delete from ' ~ state.pairs ~ ' where strength in (select bundle_id from ' ~ forbidden ~ ')') -%}

@@ -26,6 +26,22 @@ registry as (
 
 ),
 
+{% if is_incremental() %}
+touched as (
+
+    select assignments.node_id
+    from assignments
+    where assignments.changed_run > {{ last_own_run() }}
+
+    union
+
+    select nodes.node_id
+    from nodes
+    where nodes.changed_run > {{ last_own_run() }}
+
+),
+{% endif %}
+
 identity_map as (
 
     select
@@ -49,18 +65,14 @@ identity_map as (
         ) as changed_run
 
     from assignments
+    {% if is_incremental() %}
+    inner join touched on assignments.node_id = touched.node_id
+    {% endif %}
     inner join nodes on assignments.node_id = nodes.node_id
     inner join registry on assignments.node_id = registry.node_id
     {{ 'left' if is_incremental() else 'inner' }} join registry as anchors
         on assignments.anchor_node_id = anchors.node_id
-    where
-        nodes.entity = 'customer'
-        {% if is_incremental() %}
-        and (
-            assignments.changed_run > {{ last_own_run() }}
-            or nodes.changed_run > {{ last_own_run() }}
-        )
-        {% endif %}
+    where nodes.entity = 'customer'
 
 )
 

@@ -20,12 +20,6 @@ nodes as (
 
 ),
 
-records as (
-
-    select * from {{ ref('int_identity__records') }}
-
-),
-
 merges as (
 
     select
@@ -44,8 +38,8 @@ merges as (
         lefts.identifier_value as left_identifier_value,
         rights.identifier_type as right_identifier_type,
         rights.identifier_value as right_identifier_value,
-        records.source_model,
-        records.record_key
+        moves.source_model,
+        moves.record_key
 
     from moves
     inner join nodes
@@ -56,7 +50,6 @@ merges as (
     inner join registry as intos on moves.into_node_id = intos.node_id
     left join registry as lefts on moves.left_node_id = lefts.node_id
     left join registry as rights on moves.right_node_id = rights.node_id
-    left join records on moves.fingerprint = records.fingerprint
     where moves.is_merge
 
 )

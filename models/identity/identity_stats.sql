@@ -84,11 +84,19 @@ identifiers as (
 largest as (
 
     select
-        clusters.identifier_count,
-        row_number() over (order by clusters.identifier_count desc, clusters.customer_id)
+        biggest.identifier_count,
+        row_number() over (order by biggest.identifier_count desc, biggest.customer_id)
             as cluster_index
 
-    from clusters
+    from (
+        select
+            clusters.identifier_count,
+            clusters.customer_id
+
+        from clusters
+        order by clusters.identifier_count desc, clusters.customer_id
+        limit 10
+    ) as biggest
 
 ),
 
@@ -108,7 +116,6 @@ sizes as (
         ) }} as largest_clusters
 
     from largest
-    where largest.cluster_index <= 10
 
 ),
 

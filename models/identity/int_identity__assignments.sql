@@ -65,30 +65,6 @@ linked_by_rule as (
 
 ),
 
-standing as (
-
-    select
-        nodes.node_id,
-        nodes.type_rank,
-        coalesce(components.component_id, nodes.node_id) as optimistic_id,
-        case
-            when repairs.component_id = components.component_id then repairs.repaired_component_id
-            else coalesce(components.component_id, nodes.node_id)
-        end as component_id,
-        (nodes.status = 'active' or linked_by_rule.node_id is not null)
-        and not coalesce(repairs.component_id = components.component_id and repairs.is_demoted, false)
-            as is_merging
-
-    from nodes
-    left join components on nodes.node_id = components.node_id
-    left join repairs on nodes.node_id = repairs.node_id
-    left join linked_by_rule on nodes.node_id = linked_by_rule.node_id
-    where
-        nodes.status in ('active', 'shared', 'attached')
-        or (nodes.status = 'blocked' and linked_by_rule.node_id is not null)
-
-),
-
 {% if is_incremental() %}
 known as (
 
@@ -129,18 +105,65 @@ changed_nodes as (
 ),
 
 -- With an anchor that comes or goes, all who were named after it are looked at again.
-touched_components as (
+moving_nodes as (
 
-    select coalesce(components.component_id, changed_nodes.node_id) as optimistic_id
+    select changed_nodes.node_id
     from changed_nodes
-    left join components on changed_nodes.node_id = components.node_id
 
     union
 
-    select coalesce(components.component_id, known.node_id) as optimistic_id
+    select known.node_id
     from known
-    inner join changed_nodes on known.anchor_node_id = changed_nodes.node_id
-    left join components on known.node_id = components.node_id
+    where known.anchor_node_id in (select changed_nodes.node_id from changed_nodes)
+
+),
+
+scope as (
+
+    select moving_nodes.node_id
+    from moving_nodes
+
+    union
+
+    select components.node_id
+    from components
+    where
+        components.component_id in (
+            select moving_components.component_id
+            from components as moving_components
+            inner join moving_nodes on moving_components.node_id = moving_nodes.node_id
+        )
+
+),
+{% else %}
+scope as (
+
+    select nodes.node_id
+    from nodes
+
+),
+{% endif %}
+
+standing as (
+
+    select
+        nodes.node_id,
+        case
+            when repairs.component_id = components.component_id then repairs.repaired_component_id
+            else coalesce(components.component_id, nodes.node_id)
+        end as component_id,
+        (nodes.status = 'active' or linked_by_rule.node_id is not null)
+        and not coalesce(repairs.component_id = components.component_id and repairs.is_demoted, false)
+            as is_merging
+
+    from scope
+    inner join nodes on scope.node_id = nodes.node_id
+    left join components on nodes.node_id = components.node_id
+    left join repairs on nodes.node_id = repairs.node_id
+    left join linked_by_rule on nodes.node_id = linked_by_rule.node_id
+    where
+        nodes.status in ('active', 'shared', 'attached')
+        or (nodes.status = 'blocked' and linked_by_rule.node_id is not null)
 
 ),
 
@@ -148,26 +171,41 @@ placed as (
 
     select standing.*
     from standing
-    inner join touched_components on standing.optimistic_id = touched_components.optimistic_id
     where standing.is_merging
+
+),
+
+{% if is_incremental() %}
+named_before as (
+
+    select distinct known.anchor_node_id
+    from known
+    inner join placed on known.node_id = placed.node_id
+    where known.anchor_node_id is not null
 
 ),
 
 -- Names whose anchor merges no more: deleted, blocked, shared or demoted.
 orphaned_names as (
 
-    select distinct known.anchor_node_id
-    from known
-    inner join placed on known.node_id = placed.node_id
-    left join standing as anchors
+    select named_before.anchor_node_id
+    from named_before
+    inner join nodes on named_before.anchor_node_id = nodes.node_id
+    left join components on named_before.anchor_node_id = components.node_id
+    left join repairs
         on
-            known.anchor_node_id = anchors.node_id
-            and anchors.is_merging
-    where anchors.node_id is null
+            named_before.anchor_node_id = repairs.node_id
+            and components.component_id = repairs.component_id
+            and repairs.is_demoted
+    left join linked_by_rule on named_before.anchor_node_id = linked_by_rule.node_id
+    where
+        (nodes.status <> 'active' and linked_by_rule.node_id is null)
+        or repairs.node_id is not null
 
 ),
 
--- Such a name stays with the part that holds the oldest identifier that is left.
+-- Such a name stays with the part that holds the oldest identifier that is left. One that nothing
+-- happened to is not in scope, and merges as before.
 heirs as (
 
     select
@@ -176,11 +214,11 @@ heirs as (
 
     from known
     inner join orphaned_names on known.anchor_node_id = orphaned_names.anchor_node_id
-    inner join standing
-        on
-            known.node_id = standing.node_id
-            and standing.is_merging
-    where not known.is_shared
+    left join scope on known.node_id = scope.node_id
+    left join placed on known.node_id = placed.node_id
+    where
+        not known.is_shared
+        and (placed.node_id is not null or scope.node_id is null)
     group by known.anchor_node_id
 
 ),
@@ -194,14 +232,6 @@ inherited_names as (
     from heirs
     inner join placed on heirs.heir_node_id = placed.node_id
     group by placed.component_id
-
-),
-{% else %}
-placed as (
-
-    select standing.*
-    from standing
-    where standing.is_merging
 
 ),
 {% endif %}
@@ -230,46 +260,37 @@ merged as (
 
 ),
 
-customers as (
-
-    select
-        merged.node_id,
-        merged.component_id,
-        merged.anchor_node_id
-
-    from merged
-
-    {% if is_incremental() %}
-    union all
-
-    select
-        known.node_id,
-        known.component_id,
-        known.anchor_node_id
-
-    from known
-    inner join standing
-        on
-            known.node_id = standing.node_id
-            and standing.is_merging
-    left join merged on known.node_id = merged.node_id
-    where
-        merged.node_id is null
-        and not known.is_shared
-        and known.anchor_node_id is not null
-    {% endif %}
-
-),
-
 attached as (
 
     select
-        standing.node_id,
+        nodes.node_id,
+        nodes.type_rank,
         identifier_types.attaches_to_last
 
-    from standing
-    inner join identifier_types on standing.type_rank = identifier_types.type_rank
-    where not standing.is_merging
+    from nodes
+    inner join identifier_types on nodes.type_rank = identifier_types.type_rank
+    left join linked_by_rule on nodes.node_id = linked_by_rule.node_id
+    where
+        nodes.status in ('shared', 'attached')
+        and linked_by_rule.node_id is null
+
+    union all
+
+    select
+        nodes.node_id,
+        nodes.type_rank,
+        identifier_types.attaches_to_last
+
+    from repairs
+    inner join components
+        on
+            repairs.node_id = components.node_id
+            and repairs.component_id = components.component_id
+    inner join nodes on repairs.node_id = nodes.node_id
+    inner join identifier_types on nodes.type_rank = identifier_types.type_rank
+    where
+        repairs.is_demoted
+        and nodes.status = 'active'
 
 ),
 
@@ -299,6 +320,78 @@ meetings as (
 
 ),
 
+met_nodes as (
+
+    select distinct meetings.other_node_id as node_id
+    from meetings
+
+),
+
+customers as (
+
+    select
+        merged.node_id,
+        merged.component_id,
+        merged.anchor_node_id
+
+    from met_nodes
+    inner join merged on met_nodes.node_id = merged.node_id
+
+    {% if is_incremental() %}
+    union all
+
+    select
+        known.node_id,
+        known.component_id,
+        known.anchor_node_id
+
+    from met_nodes
+    inner join known on met_nodes.node_id = known.node_id
+    left join scope on met_nodes.node_id = scope.node_id
+    where
+        scope.node_id is null
+        and not known.is_shared
+        and known.anchor_node_id is not null
+    {% endif %}
+
+),
+
+-- Customers that a rule parts an identifier from that merges nobody.
+parted as (
+
+    select
+        overrides.left_node_id as node_id,
+        overrides.right_node_id as other_node_id
+
+    from overrides
+    where overrides.action = 'never_link'
+
+    union all
+
+    select
+        overrides.right_node_id as node_id,
+        overrides.left_node_id as other_node_id
+
+    from overrides
+    where overrides.action = 'never_link'
+
+),
+
+parted_components as (
+
+    select distinct
+        parted.node_id,
+        coalesce(merged.component_id{{ ', known.component_id' if is_incremental() }}) as component_id
+
+    from parted
+    inner join attached on parted.node_id = attached.node_id
+    left join merged on parted.other_node_id = merged.node_id
+    {% if is_incremental() %}
+    left join known on parted.other_node_id = known.node_id
+    {% endif %}
+
+),
+
 -- An identifier that merges nobody belongs to the customer that it was seen with most, or last, as its
 -- type says; never to one from whom a rule parts it.
 candidates as (
@@ -322,23 +415,48 @@ candidates as (
         on
             meetings.fingerprint = observations.fingerprint
             and meetings.node_id = observations.node_id
-    where
-        not exists (
-            select 1
-            from overrides
-            inner join customers as parted
-                on
-                    parted.node_id in (overrides.left_node_id, overrides.right_node_id)
-                    and parted.component_id = customers.component_id
-            where
-                overrides.action = 'never_link'
-                and meetings.node_id in (overrides.left_node_id, overrides.right_node_id)
-        )
+    left join parted_components
+        on
+            meetings.node_id = parted_components.node_id
+            and customers.component_id = parted_components.component_id
+    where parted_components.node_id is null
     group by
         meetings.node_id,
         meetings.attaches_to_last,
         customers.component_id,
         customers.anchor_node_id
+
+),
+
+homes as (
+
+    select
+        attached.node_id,
+        attached.type_rank,
+        candidates.component_id,
+        candidates.anchor_node_id
+
+    from attached
+    left join candidates
+        on
+            attached.node_id = candidates.node_id
+            and candidates.candidate_index = 1
+
+),
+
+-- Of two that a rule parts and that would go to one customer, the weaker stands alone.
+turned_away as (
+
+    select distinct weaker.node_id
+    from parted
+    inner join homes as weaker on parted.node_id = weaker.node_id
+    inner join homes as stronger
+        on
+            parted.other_node_id = stronger.node_id
+            and weaker.component_id = stronger.component_id
+    where
+        stronger.type_rank < weaker.type_rank
+        or (stronger.type_rank = weaker.type_rank and stronger.node_id < weaker.node_id)
 
 ),
 
@@ -355,16 +473,19 @@ assigned as (
     union all
 
     select
-        attached.node_id,
-        coalesce(candidates.component_id, attached.node_id) as component_id,
-        coalesce(candidates.anchor_node_id, attached.node_id) as anchor_node_id,
+        homes.node_id,
+        case
+            when turned_away.node_id is null then coalesce(homes.component_id, homes.node_id)
+            else homes.node_id
+        end as component_id,
+        case
+            when turned_away.node_id is null then coalesce(homes.anchor_node_id, homes.node_id)
+            else homes.node_id
+        end as anchor_node_id,
         true as is_shared
 
-    from attached
-    left join candidates
-        on
-            attached.node_id = candidates.node_id
-            and candidates.candidate_index = 1
+    from homes
+    left join turned_away on homes.node_id = turned_away.node_id
 
 ),
 
@@ -397,9 +518,10 @@ changed as (
         {{ current_run() }} as changed_run
 
     from known
-    left join standing on known.node_id = standing.node_id
+    inner join scope on known.node_id = scope.node_id
+    left join assigned on known.node_id = assigned.node_id
     where
-        standing.node_id is null
+        assigned.node_id is null
         and known.anchor_node_id is not null
 
 )

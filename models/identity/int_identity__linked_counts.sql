@@ -39,19 +39,6 @@ counted_types as (
 
 ),
 
-counted_nodes as (
-
-    select
-        registry.node_id,
-        registry.identifier_type
-
-    from registry
-    inner join counted_types on registry.identifier_type = counted_types.identifier_type
-    inner join blocked_values on registry.node_id = blocked_values.node_id
-    where blocked_values.match is null
-
-),
-
 {% if is_incremental() %}
 touched as (
 
@@ -86,23 +73,42 @@ own_records as (
 
 ),
 
+nearby as (
+
+    {% if is_incremental() %}
+    select
+        observations.fingerprint,
+        observations.node_id
+
+    from observations
+    inner join (select distinct own_records.fingerprint from own_records) as own_fingerprints
+        on observations.fingerprint = own_fingerprints.fingerprint
+    where observations.is_current
+    {% else %}
+    select
+        observations.fingerprint,
+        observations.node_id
+
+    from observations
+    {% endif %}
+
+),
+
 counted_records as (
 
     select
-        observations.fingerprint,
-        counted_nodes.node_id,
-        counted_nodes.identifier_type,
+        nearby.fingerprint,
+        registry.node_id,
+        registry.identifier_type,
         count(*) over (
-            partition by observations.fingerprint, counted_nodes.identifier_type
+            partition by nearby.fingerprint, registry.identifier_type
         ) as record_value_count
 
-    from observations
-    inner join counted_nodes on observations.node_id = counted_nodes.node_id
-    where
-        observations.is_current
-        {% if is_incremental() %}
-        and observations.fingerprint in (select own_records.fingerprint from own_records)
-        {% endif %}
+    from nearby
+    inner join registry on nearby.node_id = registry.node_id
+    inner join counted_types on registry.identifier_type = counted_types.identifier_type
+    inner join blocked_values on registry.node_id = blocked_values.node_id
+    where blocked_values.match is null
 
 ),
 

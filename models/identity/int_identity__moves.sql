@@ -121,8 +121,25 @@ joining_links as (
         cast(null as {{ dbt.type_string() }}) as rule_id
 
     from moved
-    inner join {{ ref('int_identity__links') }} as links
-        on moved.node_id in (links.centre_node_id, links.node_id)
+    inner join {{ ref('int_identity__links') }} as links on moved.node_id = links.centre_node_id
+    where
+        links.changed_run > moved.previous_run
+        and links.changed_run <= moved.run_id
+        and links.is_merging
+
+    union all
+
+    select
+        moved.run_id,
+        moved.from_node_id,
+        moved.into_node_id,
+        links.centre_node_id,
+        links.node_id,
+        links.fingerprint,
+        cast(null as {{ dbt.type_string() }}) as rule_id
+
+    from moved
+    inner join {{ ref('int_identity__links') }} as links on moved.node_id = links.node_id
     where
         links.changed_run > moved.previous_run
         and links.changed_run <= moved.run_id
@@ -267,7 +284,10 @@ caused as (
         end as cause,
         case when moves.is_merge then ranked_links.centre_node_id end as left_node_id,
         case when moves.is_merge then ranked_links.node_id end as right_node_id,
-        case when moves.is_merge then ranked_links.fingerprint end as fingerprint
+        case when moves.is_merge then coalesce(records.source_model, link_rules.source_model) end
+            as source_model,
+        case when moves.is_merge then coalesce(records.record_key, ranked_links.rule_id) end
+            as record_key
 
     from moves
     left join ranked_links
@@ -276,6 +296,10 @@ caused as (
             and moves.from_node_id = ranked_links.from_node_id
             and moves.into_node_id = ranked_links.into_node_id
             and ranked_links.link_index = 1
+    left join {{ ref('int_identity__records') }} as records
+        on ranked_links.fingerprint = records.fingerprint
+    left join (select 'link_rules' as source_model) as link_rules
+        on ranked_links.rule_id is not null
     left join happenings
         on
             moves.run_id = happenings.run_id

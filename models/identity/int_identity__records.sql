@@ -59,14 +59,23 @@ present as (
 ),
 
 {% if is_incremental() %}
-changed as (
+-- One pass finds what came, changed, and went: every source row of the latter is gone, or names others now.
+differing as (
 
-    select present.*
+    select
+        coalesce(present.fingerprint, known.fingerprint) as fingerprint,
+        present.fingerprint is not null as is_current,
+        present.source_model,
+        present.record_key,
+        present.first_seen_at,
+        present.last_seen_at,
+        present.record_count
+
     from present
-    left join {{ this }} as known on present.fingerprint = known.fingerprint
+    full outer join {{ this }} as known on present.fingerprint = known.fingerprint
     where
         known.fingerprint is null
-        or not known.is_current
+        or known.is_current <> (present.fingerprint is not null)
         or known.record_key <> present.record_key
         or known.record_count <> present.record_count
         or known.first_seen_at is distinct from present.first_seen_at
@@ -74,15 +83,20 @@ changed as (
 
 ),
 
--- Records whose every source row is gone, or has other identifiers now.
+changed as (
+
+    select *
+    from differing
+    where differing.is_current
+
+),
+
 gone as (
 
     select known.*
     from {{ this }} as known
-    left join present on known.fingerprint = present.fingerprint
-    where
-        known.is_current
-        and present.fingerprint is null
+    inner join differing on known.fingerprint = differing.fingerprint
+    where not differing.is_current
 
 ),
 {% else %}

@@ -304,7 +304,7 @@ def make_project(folder: Path) -> None:
                             "path": str(folder / "stage.duckdb"),
                             "schema": "main",
                             "threads": 2,
-                            "settings": {"timezone": "UTC", "memory_limit": "8GB"},
+                            "settings": {"timezone": "UTC", "preserve_insertion_order": False, "memory_limit": "8GB"},
                         }
                     },
                 }
