@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING
 from identity.audit import Audit, Suspect, WeakSpot
 from identity.comparison import Comparison, Reshaping, Totals
 from identity.evidence import LINK_RULE, Evidence
-from identity.explanation import Explanation, Hop, SuppressedEdge
+from identity.explanation import Explanation, Hop
 from identity.identifiers import Identifier
 from identity.lookup import Node
 from identity.rule_book import Decision
 from identity.rules import LINK, LinkRule
+from identity.separation import (
+    ATTACH_ONLY,
+    LIMIT,
+    MAX_LINKED,
+    NEVER_LINK,
+    Rule,
+    Separation,
+)
 from identity.story import Change, Member, Story
 
 if TYPE_CHECKING:
@@ -24,12 +32,12 @@ SHOWN_REASONS = 3
 SHOWN_RESHAPINGS = 10
 
 _COUNTING_RULES = {
-    "max_linked": "max_linked: seen with {count:,} values of {type}, allowed are {limit:,}",
-    "limit": "limit: it would make {count:,} values of {type}, allowed are {limit:,}",
+    MAX_LINKED: "max_linked: seen with {count:,} values of {type}, allowed are {limit:,}",
+    LIMIT: "limit: it would make {count:,} values of {type}, allowed are {limit:,}",
 }
 _RULES = {
-    "attach_only": "attach_only: its type belongs to a customer and merges nobody",
-    "never_link": "never_link: a link rule says that they are two",
+    ATTACH_ONLY: "attach_only: its type belongs to a customer and merges nobody",
+    NEVER_LINK: "never_link: a link rule says that they are two",
 }
 
 
@@ -219,23 +227,24 @@ def _waiting_text(rules: Sequence[str]) -> str:
 
 def _render_apart(explanation: Explanation) -> str:
     left, right = explanation.left, explanation.right
+    separation = explanation.separation or Separation()
     lines = [
         "Not one customer",
         "",
         *_table([_node_line(left), _node_line(right)]),
     ]
-    if explanation.never_links:
-        rules = ", ".join(explanation.never_links)
+    if separation.never_links:
+        rules = ", ".join(separation.never_links)
         lines += ["", f"Kept apart by never-link rules: {rules}"]
-    if explanation.suppressed:
+    if separation.edges:
         lines += ["", "Links between them that a rule keeps from merging:"]
-        for edge in explanation.suppressed:
-            lines += [
-                f"  {edge.left}  {edge.right}",
-                f"    {_rule_text(edge)}",
-                f"    {_record_text(edge)}",
-            ]
-    if not explanation.never_links and not explanation.suppressed:
+    for edge in separation.edges:
+        lines += [
+            f"  {edge.left}  {edge.right}",
+            f"    {_rule_text(edge.rule)}",
+            *[f"    | {line}" for line in _evidence_lines(edge.evidence)],
+        ]
+    if not separation.never_links and not separation.edges:
         lines += ["", "No record names identifiers of both."]
     return "\n".join(lines)
 
@@ -247,32 +256,27 @@ def _node_line(node: Node) -> tuple[str, str]:
     return str(node.identifier), f"{node.customer_id}{shared}"
 
 
-def _rule_text(edge: SuppressedEdge) -> str:
-    count, limit = edge.linked_count, edge.linked_limit
-    if edge.rule_name in _COUNTING_RULES and count is not None and limit is not None:
-        return _COUNTING_RULES[edge.rule_name].format(
-            count=count, type=edge.linked_type, limit=limit
+def _rule_text(rule: Rule) -> str:
+    count, limit = rule.linked_count, rule.linked_limit
+    if rule.name in _COUNTING_RULES and count is not None and limit is not None:
+        return _COUNTING_RULES[rule.name].format(
+            count=count, type=rule.linked_type, limit=limit
         )
-    return _RULES.get(edge.rule_name, edge.rule_name)
-
-
-def _record_text(edge: SuppressedEdge) -> str:
-    since = f", first {_instant(edge.first_seen_at)}" if edge.first_seen_at else ""
-    return (
-        f"{edge.source_model} {edge.record_key}, "
-        f"{_counted(edge.record_count, 'record')}{since}"
-    )
+    return _RULES.get(rule.name, rule.name)
 
 
 def _hop_lines(hop: Hop) -> list[str]:
-    lines = [_evidence_text(each) for each in hop.evidence[:SHOWN_REASONS]]
-    rest = len(hop.evidence) - SHOWN_REASONS
-    if rest > 0:
-        lines.append(f"and {rest:,} more like these")
+    lines = _evidence_lines(hop.evidence)
     if not hop.is_merging:
         shared = hop.left if hop.left.is_shared else hop.right
         lines.append(f"the {shared.identifier.type} is shared: it merges nobody")
     return [f"| {line}" for line in lines]
+
+
+def _evidence_lines(evidence: Sequence[Evidence]) -> list[str]:
+    lines = [_evidence_text(each) for each in evidence[:SHOWN_REASONS]]
+    rest = len(evidence) - SHOWN_REASONS
+    return [*lines, *([f"and {rest:,} more like these"] if rest > 0 else [])]
 
 
 def _evidence_text(evidence: Evidence) -> str:

@@ -104,9 +104,14 @@ def _open_for_writing(workspace: Workspace) -> Iterator[Warehouse]:
 def _explain(workspace: Workspace, options: argparse.Namespace) -> str:
     from cli.identity import render_explanation
     from identity.explanation import explain
+    from identity.separation import type_limits
+    from warehouse.manifest import project_variables
 
+    limits = type_limits(project_variables(workspace.project_dir))
     with open_warehouse(workspace.target, read_only=True) as warehouse:
-        return render_explanation(explain(warehouse, options.left, options.right))
+        return render_explanation(
+            explain(warehouse, options.left, options.right, limits=limits)
+        )
 
 
 def _show(workspace: Workspace, options: argparse.Namespace) -> str:

@@ -43,6 +43,17 @@ select * from (values
     (9, 4, 'active', timestamp '2026-02-02', 2)
 ) as t (node_id, type_rank, status, first_seen_at, record_count);
 alter table identity.int_identity__nodes add column last_seen_at timestamp;
+alter table identity.int_identity__nodes add column shared_linked_type text;
+alter table identity.int_identity__nodes add column shared_limit bigint;
+alter table identity.int_identity__nodes add column shared_count bigint;
+update identity.int_identity__nodes
+set shared_linked_type = 'user_id', shared_limit = 1, shared_count = 2
+where status = 'shared';
+
+create table identity.int_identity__repairs (
+    node_id bigint, is_demoted boolean, rule_name text, linked_type text, linked_limit bigint,
+    linked_count bigint
+);
 
 create table identity.int_identity__assignments as
 select * from (values
@@ -89,17 +100,6 @@ inner join identity.int_identity__assignments as assignments
     on registry.node_id = assignments.node_id
 inner join identity.int_identity__registry as anchors
     on assignments.anchor_node_id = anchors.node_id;
-
-create table identity.identity_suppressed_edges as
-select * from (values
-    ('user_id', 'u1', 'device_id', 'tablet', 'stg_web__pages', 'p9', 2, timestamp '2026-01-05'),
-    ('user_id', 'u2', 'device_id', 'tablet', 'stg_web__pages', 'p10', 1, timestamp '2026-01-07')
-) as t (left_identifier_type, left_identifier_value, right_identifier_type,
-    right_identifier_value, source_model, record_key, record_count, first_seen_at);
-alter table identity.identity_suppressed_edges add column rule_name text default 'max_linked';
-alter table identity.identity_suppressed_edges add column linked_type text default 'user_id';
-alter table identity.identity_suppressed_edges add column linked_limit bigint default 1;
-alter table identity.identity_suppressed_edges add column linked_count bigint default 2;
 
 create table identity.identity_customer_ids as
 select * from (values

@@ -80,7 +80,7 @@ Kept apart by never-link rules: r-7
 Links between them that a rule keeps from merging:
   user_id:u2  device_id:tablet
     max_linked: seen with 2 values of user_id, allowed are 1
-    stg_web__pages p10, 1 record, first 2026-01-07 00:00
+    | record stg_web__pages p10  2026-01-07 00:00  1 record
 """
     )
 

@@ -6,10 +6,12 @@ import pytest
 
 from identity import explanation
 from identity.errors import CustomerNotFoundError, NotBuiltError
-from identity.explanation import SuppressedEdge, edges_between, explain
-from identity.identifiers import Identifier
 from warehouse.connection import open_warehouse
 from warehouse.target import Target
+
+
+def explain(warehouse, left, right):
+    return explanation.explain(warehouse, left, right, limits={"user_id": 1})
 
 
 def steps(found):
@@ -90,27 +92,12 @@ def test_customer_id_stands_for_the_identifier_that_it_is_named_after(graph):
     ]
 
 
-def test_two_customers_are_told_with_what_a_rule_keeps_from_merging(graph):
+def test_two_customers_have_no_hops_but_what_stands_between_them(graph):
     found = explain(graph, "ada@x.example", "grace@x.example")
 
     assert not found.is_one_customer
     assert found.hops == ()
-    assert [(str(edge.left), str(edge.right)) for edge in found.suppressed] == [
-        ("user_id:u1", "device_id:tablet"),
-        ("user_id:u2", "device_id:tablet"),
-    ][1:]
-    assert found.suppressed[0].rule_name == "max_linked"
-    assert found.suppressed[0].linked_count == 2
-
-
-def test_never_link_rule_between_the_two_customers_is_named(graph):
-    graph.execute(
-        "insert into identity.int_identity__overrides values "
-        "('never_link', 4, 7, 'r-7', true), ('never_link', 4, 8, 'r-8', true), "
-        "('never_link', 1, 6, 'r-9', false)"
-    )
-
-    assert explain(graph, "u2", "ada@x.example").never_links == ("r-7",)
+    assert len(found.separation.edges) == 1
 
 
 def test_blocked_identifier_is_nobodys(graph):
@@ -156,21 +143,3 @@ def test_big_cluster_without_a_path_ends_the_search(graph, monkeypatch):
     graph.execute("update identity.int_identity__links set is_current = false")
 
     assert explain(graph, "k1", "+31611111111").hops == ()
-
-
-def edge(left, right):
-    return SuppressedEdge(
-        Identifier("x", left), Identifier("x", right), "limit", *[None] * 5, 1, None
-    )
-
-
-def test_edges_between_groups_are_direct_or_meet_in_the_middle():
-    lefts, rights = {Identifier("x", "l")}, {Identifier("x", "r"), Identifier("x", "s")}
-    direct, to_middle, from_middle = edge("l", "r"), edge("l", "m"), edge("m", "r")
-    inside, elsewhere = edge("r", "s"), edge("l", "e")
-
-    found = edges_between(
-        [direct, inside, to_middle, from_middle, elsewhere], lefts, rights
-    )
-
-    assert found == (direct, to_middle, from_middle)
