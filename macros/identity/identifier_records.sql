@@ -44,6 +44,18 @@
     {{ return(counts | max) }}
 {%- endmacro %}
 
+{# The sources of which one row can name two identifiers of a type. Returns: a list of models. #}
+{% macro sources_with_twin_columns() -%}
+    {%- set models = [] -%}
+    {%- for entry in var('identifier_sources') -%}
+        {%- set types = identifier_columns(entry) | map(attribute='type') | list -%}
+        {%- if types | unique | list | length < types | length -%}
+            {%- do models.append(entry.model) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(models) }}
+{%- endmacro %}
+
 {# What a record is known by: its source, the types of its identifiers, and their values.
 
    Control characters part the values, and stand for one that is null; no normal form holds them, so no two

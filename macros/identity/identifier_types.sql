@@ -97,6 +97,19 @@
     {%- endfor %}
 {%- endmacro %}
 
+{# The types whose values are counted for each identifier that meets them: those of max_linked, and those of
+   which a customer has one. Returns: a list of types. #}
+{% macro counted_identifier_types() -%}
+    {%- set counted = [] -%}
+    {%- for entry in identifier_type_entries() -%}
+        {%- do counted.extend(entry.max_linked.keys()) -%}
+        {%- if entry.limit == 1 -%}
+            {%- do counted.append(entry.type) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(counted | unique | list) }}
+{%- endmacro %}
+
 {# Settings of vars.identity_hygiene, with defaults.
 
    Returns: {shared_by, burst_per_day, block}: a value seen with more than shared_by different values of a

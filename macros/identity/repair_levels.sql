@@ -18,6 +18,10 @@
             {%- do _demote(groups, links, parted, level) -%}
         {%- endif -%}
         {%- set pairs = create_scratch('pairs', _open_pairs(groups, links, level)) -%}
+        {%- if scratch_count(pairs, 'true') == 0 -%}
+            {%- do drop_scratch(pairs) -%}
+            {%- continue -%}
+        {%- endif -%}
         {%- set solved = solve_components('level', 'select left_node_id, right_node_id from ' ~ pairs) -%}
         {%- if level | int > 0 -%}
             {%- set bundles = create_scratch('bundles', 'select component_id as bundle_id, node_id as group_id from ' ~ solved) -%}
@@ -40,6 +44,10 @@
 {# Mark the identifiers of a level whose neighbours may not all be one customer. #}
 {% macro _demote(groups, links, parted, level) -%}
     {%- set bundles = create_scratch('bundles', _neighbour_bundles(groups, links, level)) -%}
+    {%- if scratch_count(bundles, 'true') == 0 -%}
+        {%- do drop_scratch(bundles) -%}
+        {{ return('') }}
+    {%- endif -%}
     {%- set forbidden = create_scratch('forbidden', _forbidden_bundles(bundles, groups, parted)) -%}
     {%- do run_query(_demotions(groups, forbidden)) -%}
     {%- do drop_scratch(bundles) -%}

@@ -10,53 +10,34 @@ with
 observations as (
 
     select * from {{ ref('int_identity__observations') }}
+    where is_current
 
 ),
 
-registry as (
+blocked_nodes as (
 
-    select * from {{ ref('int_identity__registry') }}
-
-),
-
-blocked_values as (
-
-    select * from {{ ref('int_identity__blocked_values') }}
-
-),
-
--- The types that a rule, or the look-out for suspects, counts.
-counted_types as (
-
-    select distinct max_linked.linked_type as identifier_type
-    from ({{ max_linked_rows() }}) as max_linked
-
-    union
-
-    select identifier_types.identifier_type
-    from ({{ identifier_type_rows() }}) as identifier_types
-    where identifier_types.type_limit is not null
+    select blocked_values.node_id
+    from {{ ref('int_identity__blocked_values') }} as blocked_values
+    where blocked_values.match is not null
 
 ),
 
 {% if is_incremental() %}
 touched as (
 
-    select registry.node_id
-    from registry
+    select blocked_values.node_id
+    from {{ ref('int_identity__blocked_values') }} as blocked_values
     where {{ rules_changed('node_rules') }}
 
     union
 
-    select observations.node_id
-    from observations
-    where observations.changed_run > {{ last_own_run() }}
+    select changed.node_id
+    from {{ ref('int_identity__observations') }} as changed
+    where changed.changed_run > {{ last_own_run() }}
 
 ),
 {% endif %}
 
--- A value of one record meets others of a type only as often as the record has columns of it, and
--- nearly always once: those of two records or more can have met two.
 own_records as (
 
     select
@@ -69,46 +50,44 @@ own_records as (
     {% if is_incremental() %}
     inner join touched on observations.node_id = touched.node_id
     {% endif %}
-    where observations.is_current
 
 ),
 
-nearby as (
+-- Who stood in one record only can have met two values of a type only where records have two.
+meeting_records as (
 
-    {% if is_incremental() %}
     select
-        observations.fingerprint,
-        observations.node_id
+        own_records.node_id,
+        own_records.fingerprint,
+        own_records.first_seen_at
 
-    from observations
-    inner join (select distinct own_records.fingerprint from own_records) as own_fingerprints
-        on observations.fingerprint = own_fingerprints.fingerprint
-    where observations.is_current
-    {% else %}
-    select
-        observations.fingerprint,
-        observations.node_id
-
-    from observations
-    {% endif %}
+    from own_records
+    where
+        own_records.own_record_count > 1
+        {% if sources_with_twin_columns() %}
+        or own_records.fingerprint in (
+            select records.fingerprint
+            from {{ ref('int_identity__records') }} as records
+            where records.source_model in ('{{ sources_with_twin_columns() | join("', '") }}')
+        )
+        {% endif %}
 
 ),
 
-counted_records as (
+counted as (
 
     select
-        nearby.fingerprint,
-        registry.node_id,
-        registry.identifier_type,
-        count(*) over (
-            partition by nearby.fingerprint, registry.identifier_type
-        ) as record_value_count
+        observations.fingerprint,
+        observations.node_id,
+        observations.identifier_type
 
-    from nearby
-    inner join registry on nearby.node_id = registry.node_id
-    inner join counted_types on registry.identifier_type = counted_types.identifier_type
-    inner join blocked_values on registry.node_id = blocked_values.node_id
-    where blocked_values.match is null
+    from observations
+    where
+        observations.identifier_type in ('{{ counted_identifier_types() | join("', '") }}')
+        and observations.node_id not in (select blocked_nodes.node_id from blocked_nodes)
+        {% if is_incremental() %}
+        and observations.fingerprint in (select meeting_records.fingerprint from meeting_records)
+        {% endif %}
 
 ),
 
@@ -116,20 +95,18 @@ counted_records as (
 meetings as (
 
     select
-        own_records.node_id,
-        counted_records.identifier_type as linked_type,
-        counted_records.node_id as linked_node_id,
-        min(own_records.first_seen_at) as first_met_at
+        meeting_records.node_id,
+        counted.identifier_type as linked_type,
+        counted.node_id as linked_node_id,
+        min(meeting_records.first_seen_at) as first_met_at
 
-    from own_records
-    inner join counted_records on own_records.fingerprint = counted_records.fingerprint
-    where
-        own_records.node_id <> counted_records.node_id
-        and (own_records.own_record_count > 1 or counted_records.record_value_count > 1)
+    from meeting_records
+    inner join counted on meeting_records.fingerprint = counted.fingerprint
+    where meeting_records.node_id <> counted.node_id
     group by
-        own_records.node_id,
-        counted_records.identifier_type,
-        counted_records.node_id
+        meeting_records.node_id,
+        counted.identifier_type,
+        counted.node_id
 
 ),
 
@@ -186,6 +163,8 @@ marked as (
         {{ current_run() }} as changed_run
 
     from touched
+    inner join (select distinct own_rows.node_id from {{ this }} as own_rows) as known
+        on touched.node_id = known.node_id
     left join linked_counts on touched.node_id = linked_counts.node_id
     where linked_counts.node_id is null
     {% endif %}

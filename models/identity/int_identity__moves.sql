@@ -17,11 +17,19 @@ history as (
 marks as (
 
     select
-        history.changed_run as run_id,
-        coalesce(lag(history.changed_run) over (order by history.changed_run), 0) as previous_run
+        runs.run_id,
+        coalesce(max(history.changed_run), 0) as previous_run
 
-    from history
-    group by history.changed_run
+    from (
+        select distinct ended.valid_to_run as run_id
+        from history as ended
+        where ended.valid_to_run > {{ last_own_run('run_id') }}
+    ) as runs
+    left join (
+        select distinct written.changed_run
+        from history as written
+    ) as history on runs.run_id > history.changed_run
+    group by runs.run_id
 
 ),
 
@@ -123,7 +131,8 @@ joining_links as (
     from moved
     inner join {{ ref('int_identity__links') }} as links on moved.node_id = links.centre_node_id
     where
-        links.changed_run > moved.previous_run
+        links.changed_run > {{ last_own_run('run_id') }}
+        and links.changed_run > moved.previous_run
         and links.changed_run <= moved.run_id
         and links.is_merging
 
@@ -141,7 +150,8 @@ joining_links as (
     from moved
     inner join {{ ref('int_identity__links') }} as links on moved.node_id = links.node_id
     where
-        links.changed_run > moved.previous_run
+        links.changed_run > {{ last_own_run('run_id') }}
+        and links.changed_run > moved.previous_run
         and links.changed_run <= moved.run_id
         and links.is_merging
 

@@ -31,6 +31,7 @@ observations as (
     select
         record_identifiers.fingerprint,
         registry.node_id,
+        registry.identifier_type,
         record_identifiers.first_seen_at,
         record_identifiers.last_seen_at,
         record_identifiers.record_count,
