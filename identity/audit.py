@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from identity import evidence, lookup
-from identity.bridges import Cut, weakest_cuts
+from identity.bridges import MIN_PART, Cut, weakest_cuts
 from identity.cells import integer, integer_or_none, text_or_none
 from identity.evidence import cluster_links
 from identity.identifiers import Identifier
@@ -168,7 +168,10 @@ def _clusters(warehouse: Warehouse, limit: int) -> tuple[_Cluster, ...]:
             ),
         )
         .from_(named(CLUSTERS, "clusters"))
-        .where("clusters.identifier_count > 2")
+        .where(
+            exp.column("identifier_count", table="clusters")
+            >= exp.Literal.number(2 * MIN_PART)
+        )
     )
     rows = warehouse.query(
         exp.select(

@@ -251,6 +251,6 @@ def _failure(target_dir: Path, output: str) -> KenningError:
     kind = ProposalError if named and named["kind"] == "Compilation" else BuildError
     return kind(
         f"dbt cannot build by the proposed rules: {reason[:_REASON_LENGTH].rstrip('. ')}. The "
-        "warehouse is as it was and the copy is deleted. Correct the file that --rules names, then "
-        "try again."
+        "warehouse is as it was and the copy is deleted. Correct the file that --rules names; if "
+        "models have changed since the last build, run `kenning build` first. Then try again."
     )
