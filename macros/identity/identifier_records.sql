@@ -1,3 +1,55 @@
+{# The entries of vars.identifier_sources, checked and with every setting filled in.
+
+   Returns: a list of {model, record_key, seen_at, deleted, only, appended_at, identifiers}; the settings
+   that an entry may do without are none where it does.
+   Errors: an unknown setting; one that is missing; appended_at beside deleted; a model that stands twice. #}
+{% macro identifier_source_entries() -%}
+    {%- set settings = ['model', 'record_key', 'seen_at', 'deleted', 'only', 'appended_at', 'identifiers'] -%}
+    {%- set models = var('identifier_sources') | map(attribute='model') | list -%}
+    {%- set entries = [] -%}
+    {%- for entry in var('identifier_sources') -%}
+        {%- for setting in entry if setting not in settings -%}
+            {{- _identifier_source_error(entry, "has the setting '" ~ setting ~ "', which is none. Settings: " ~ settings | join(', ')) -}}
+        {%- endfor -%}
+        {%- for setting in ['record_key', 'identifiers'] if not entry.get(setting) -%}
+            {{- _identifier_source_error(entry, "lacks " ~ setting) -}}
+        {%- endfor -%}
+        {%- if entry.get('appended_at') and entry.get('deleted') -%}
+            {{- _identifier_source_error(entry, "has both appended_at and deleted. A source of which rows are deleted does not only grow: leave appended_at out") -}}
+        {%- endif -%}
+        {%- if models.count(entry.model) > 1 -%}
+            {{- _identifier_source_error(entry, "stands there twice. Put its identifiers into one entry") -}}
+        {%- endif -%}
+        {%- do entries.append({
+            'model': entry.model,
+            'record_key': entry.record_key,
+            'seen_at': entry.get('seen_at'),
+            'deleted': entry.get('deleted'),
+            'only': entry.get('only'),
+            'appended_at': entry.get('appended_at'),
+            'identifiers': entry.identifiers,
+        }) -%}
+    {%- endfor -%}
+    {{ return(entries) }}
+{%- endmacro %}
+
+{% macro _identifier_source_error(entry, complaint) -%}
+    {{- exceptions.raise_compiler_error("identifier_sources: the entry of '" ~ entry.get('model', '?') ~ "' " ~ complaint ~ ". Correct it in dbt_project.yml under vars.") -}}
+{%- endmacro %}
+
+{# Whether one row comes before another: by time, unknown times last, then by key.
+
+   Args: time, key, other_time, other_key (SQL expressions). Returns: a condition, false for a row of nulls. #}
+{% macro comes_first(time, key, other_time, other_key) -%}
+    coalesce(
+        {{ time }} < {{ other_time }}
+        or ({{ time }} is not null and {{ other_time }} is null)
+        or ({{ time }} = {{ other_time }} and {{ key }} < {{ other_key }})
+        or ({{ time }} is null and {{ other_time }} is null and {{ key }} < {{ other_key }}),
+        false
+    )
+{%- endmacro %}
+
 {# The identifier columns of one entry of vars.identifier_sources, checked.
 
    Args: entry (dict with model and identifiers).

@@ -188,7 +188,10 @@ named_before as (
 -- Names whose anchor merges no more: deleted, blocked, shared or demoted.
 orphaned_names as (
 
-    select named_before.anchor_node_id
+    select
+        named_before.anchor_node_id,
+        nodes.status = 'absent' as is_absent
+
     from named_before
     inner join nodes on named_before.anchor_node_id = nodes.node_id
     left join components on named_before.anchor_node_id = components.node_id
@@ -210,6 +213,7 @@ heirs as (
 
     select
         known.anchor_node_id,
+        orphaned_names.is_absent,
         min(known.node_id) as heir_node_id
 
     from known
@@ -219,10 +223,13 @@ heirs as (
     where
         not known.is_shared
         and (placed.node_id is not null or scope.node_id is null)
-    group by known.anchor_node_id
+    group by
+        known.anchor_node_id,
+        orphaned_names.is_absent
 
 ),
 
+-- A part that was a customer of its own before gets its own name back, unless the anchor is gone.
 inherited_names as (
 
     select
@@ -231,6 +238,10 @@ inherited_names as (
 
     from heirs
     inner join placed on heirs.heir_node_id = placed.node_id
+    left join known on placed.component_id = known.node_id
+    where
+        heirs.is_absent
+        or not coalesce(known.was_anchor, false)
     group by placed.component_id
 
 ),
@@ -387,7 +398,12 @@ parted_components as (
     inner join attached on parted.node_id = attached.node_id
     left join merged on parted.other_node_id = merged.node_id
     {% if is_incremental() %}
-    left join known on parted.other_node_id = known.node_id
+    left join scope on parted.other_node_id = scope.node_id
+    left join known
+        on
+            parted.other_node_id = known.node_id
+            and not known.is_shared
+            and scope.node_id is null
     {% endif %}
 
 ),
@@ -497,6 +513,8 @@ changed as (
         assigned.component_id,
         assigned.anchor_node_id,
         assigned.is_shared,
+        coalesce(known.was_anchor, false)
+        or (assigned.anchor_node_id = assigned.node_id and not assigned.is_shared) as was_anchor,
         {{ current_run() }} as changed_run
 
     from assigned
@@ -515,6 +533,7 @@ changed as (
         null as component_id,
         null as anchor_node_id,
         known.is_shared,
+        known.was_anchor,
         {{ current_run() }} as changed_run
 
     from known
@@ -533,6 +552,7 @@ changed as (
         assigned.component_id,
         assigned.anchor_node_id,
         assigned.is_shared,
+        assigned.anchor_node_id = assigned.node_id and not assigned.is_shared as was_anchor,
         {{ current_run() }} as changed_run
 
     from assigned

@@ -240,6 +240,8 @@ happenings as (
             as has_blocked,
         max(case when nodes.status = 'shared' and nodes.status_changed_run > former.previous_run then 1 else 0 end)
             as has_shared,
+        max(case when nodes.status = 'attached' and nodes.status_changed_run > former.previous_run then 1 else 0 end)
+            as has_attached,
         max(case when repairs.changed_run > former.previous_run then 1 else 0 end) as has_repair,
         max(case when returned.node_id is not null then 1 else 0 end) as has_returned
 
@@ -288,6 +290,7 @@ caused as (
             when happenings.has_lifted_link = 1 then 'link_lifted'
             when happenings.has_blocked = 1 then 'blocked'
             when happenings.has_shared = 1 then 'max_linked'
+            when happenings.has_attached = 1 then 'attach_only'
             when happenings.has_repair = 1 then 'limit'
             when happenings.has_returned = 1 then 'name_returned'
             else 'source_row_gone'

@@ -5,12 +5,13 @@
     on_schema_change='append_new_columns'
 ) }}
 
-{% set entries = var('identifier_sources') %}
+{% set entries = identifier_source_entries() %}
+{% set no_time = 'cast(null as ' ~ dbt.type_timestamp() ~ ')' %}
 
 with
 
 {% for entry in entries %}
-{% set seen_at = entry.get('seen_at', 'cast(null as ' ~ dbt.type_timestamp() ~ ')') %}
+{% set seen_at = entry.seen_at or no_time %}
 -- Rows of a source that name the same identifiers are one record, kept under its earliest row.
 {{ entry.model }} as (
 
@@ -21,7 +22,8 @@ with
             as record_key,
         min({{ seen_at }}) as first_seen_at,
         max({{ seen_at }}) as last_seen_at,
-        count(*) as record_count
+        count(*) as record_count,
+        max({{ entry.appended_at or no_time }}) as last_appended_at
 
     from {{ ref(entry.model) }}
     where
@@ -30,17 +32,28 @@ with
             {{ 'or ' if not loop.first }}{{ identifier.expression }} is not null
             {% endfor %}
         )
-        {% if entry.deleted is defined %}
+        {% if entry.deleted %}
         and not {{ entry.deleted }}
         {% endif %}
-        {% if entry.only is defined %}
+        {% if entry.only %}
         and {{ entry.only }}
+        {% endif %}
+        {% if entry.appended_at and is_incremental() %}
+        and {{ entry.appended_at }} > coalesce(
+            (
+                select max(own_rows.last_appended_at)
+                from {{ this }} as own_rows
+                where own_rows.source_model = '{{ entry.model }}'
+            ),
+            cast('1900-01-01' as {{ dbt.type_timestamp() }})
+        )
         {% endif %}
     group by {{ record_fingerprint(entry) }}
 
 ),
 
 {% endfor %}
+{% set appended = entries | selectattr('appended_at') | map(attribute='model') | list %}
 present as (
 
     {% for entry in entries %}
@@ -50,7 +63,8 @@ present as (
         record_key,
         first_seen_at,
         last_seen_at,
-        record_count
+        record_count,
+        last_appended_at
     from {{ entry.model }}
 
     {{ 'union all' if not loop.last }}
@@ -59,42 +73,110 @@ present as (
 ),
 
 {% if is_incremental() %}
--- One pass finds what came, changed, and went: every source row of the latter is gone, or names others now.
+known as (
+
+    select * from {{ this }}
+
+),
+
+{% if appended %}
+-- Of a source that only grows, what was read before still holds, and what came since adds to it.
+grown as (
+
+    select
+        present.fingerprint,
+        present.source_model,
+        case
+            when {{ comes_first('known.first_seen_at', 'known.record_key', 'present.first_seen_at', 'present.record_key') }}
+                then known.record_key
+            else present.record_key
+        end as record_key,
+        case
+            when {{ comes_first('known.first_seen_at', 'known.record_key', 'present.first_seen_at', 'present.record_key') }}
+                then known.first_seen_at
+            else present.first_seen_at
+        end as first_seen_at,
+        case
+            when known.last_seen_at > present.last_seen_at or present.last_seen_at is null then known.last_seen_at
+            else present.last_seen_at
+        end as last_seen_at,
+        present.record_count + coalesce(known.record_count, 0) as record_count,
+        present.last_appended_at
+
+    from present
+    left join known on present.fingerprint = known.fingerprint
+    where present.source_model in ('{{ appended | join("', '") }}')
+
+),
+{% endif %}
+
+-- One pass over all other sources finds what came, changed, and went: every source row of the latter is
+-- gone, or names others now.
 differing as (
 
     select
-        coalesce(present.fingerprint, known.fingerprint) as fingerprint,
-        present.fingerprint is not null as is_current,
-        present.source_model,
-        present.record_key,
-        present.first_seen_at,
-        present.last_seen_at,
-        present.record_count
+        coalesce(compared.fingerprint, known_rows.fingerprint) as fingerprint,
+        compared.fingerprint is not null as is_current,
+        compared.source_model,
+        compared.record_key,
+        compared.first_seen_at,
+        compared.last_seen_at,
+        compared.record_count,
+        compared.last_appended_at
 
-    from present
-    full outer join {{ this }} as known on present.fingerprint = known.fingerprint
+    from (
+        select * from present
+        {% if appended %}
+        where source_model not in ('{{ appended | join("', '") }}')
+        {% endif %}
+    ) as compared
+    full outer join (
+        select * from known
+        {% if appended %}
+        where source_model not in ('{{ appended | join("', '") }}')
+        {% endif %}
+    ) as known_rows on compared.fingerprint = known_rows.fingerprint
     where
-        known.fingerprint is null
-        or known.is_current <> (present.fingerprint is not null)
-        or known.record_key <> present.record_key
-        or known.record_count <> present.record_count
-        or known.first_seen_at is distinct from present.first_seen_at
-        or known.last_seen_at is distinct from present.last_seen_at
+        known_rows.fingerprint is null
+        or known_rows.is_current <> (compared.fingerprint is not null)
+        or (
+            compared.fingerprint is not null
+            and (
+                known_rows.record_key <> compared.record_key
+                or known_rows.record_count <> compared.record_count
+                or known_rows.first_seen_at is distinct from compared.first_seen_at
+                or known_rows.last_seen_at is distinct from compared.last_seen_at
+            )
+        )
 
 ),
 
 changed as (
 
-    select *
+    select
+        differing.fingerprint,
+        differing.source_model,
+        differing.record_key,
+        differing.first_seen_at,
+        differing.last_seen_at,
+        differing.record_count,
+        differing.last_appended_at
+
     from differing
     where differing.is_current
+
+    {% if appended %}
+    union all
+
+    select * from grown
+    {% endif %}
 
 ),
 
 gone as (
 
     select known.*
-    from {{ this }} as known
+    from known
     inner join differing on known.fingerprint = differing.fingerprint
     where not differing.is_current
 
@@ -126,6 +208,7 @@ named as (
         changed.first_seen_at,
         changed.last_seen_at,
         changed.record_count,
+        changed.last_appended_at,
         true as is_current
 
     from changed
@@ -156,6 +239,7 @@ named as (
         gone.first_seen_at,
         gone.last_seen_at,
         gone.record_count,
+        gone.last_appended_at,
         false as is_current
 
     from gone

@@ -226,6 +226,9 @@ def make_company(warehouse: Path, wanted: int) -> dict[str, int]:
                 f"create table kept_{table} as from staging.{table} where {condition}"
             )
             connection.execute(f"delete from staging.{table} where {condition}")
+            for name, day in ((f"staging.{table}", 1), (f"kept_{table}", 2)):
+                connection.execute(f"alter table {name} add column arrived_at timestamp")
+                connection.execute(f"update {name} set arrived_at = timestamp '2026-11-0{day}'")
         [(count,)] = connection.execute(COUNT).fetchall()
         [(records,)] = connection.execute(
             "select "
