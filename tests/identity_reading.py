@@ -72,7 +72,12 @@ class CaseTables:
 
 @dataclass(frozen=True)
 class Reading:
-    """All tables after one run."""
+    """All tables after one run, case by case.
+
+    Attributes:
+        tables: Every row of every table, where the whole was read.
+        columns: The columns of those tables, in order.
+    """
 
     run_id: int
     cases: Mapping[str, CaseTables]
@@ -104,8 +109,11 @@ class Reading:
         return self.cases.get(case, CaseTables())
 
 
-def read(world: World) -> Reading:
-    """Read everything. Ids are turned back into identifiers by hashing every identifier ever registered."""
+def read(world: World, *, whole: bool = False) -> Reading:
+    """Read the tables of all cases, and all tables as they are where the whole is wanted.
+
+    Ids are turned back into identifiers by hashing every identifier ever registered.
+    """
     found = _Readers(world)
     for reader in (
         found.read_places,
@@ -118,7 +126,8 @@ def read(world: World) -> Reading:
     ):
         reader()
     (run_id,) = world.rows("select max(run_id) from identity.int_identity__runs")[0]
-    return Reading(run_id, found.cases, world.tables(), world.columns())
+    tables = world.tables() if whole else {}
+    return Reading(run_id, found.cases, tables, world.columns())
 
 
 class _Readers:

@@ -105,11 +105,13 @@ class Reference:
         types: As the variable identifier_types; may be set anew between two runs.
         registry: Number of every identifier ever seen, in order of registration.
         known: Where each identifier stood after the last run.
+        handed_out: The identifiers that a customer was ever named after while they belonged to it.
     """
 
     types: Sequence[Mapping[str, Any]] = TYPES
     registry: dict[Identifier, int] = field(default_factory=dict)
     known: dict[Identifier, Place] = field(default_factory=dict)
+    handed_out: set[Identifier] = field(default_factory=set)
 
     # --- the types' settings ---
 
@@ -156,12 +158,18 @@ class Reference:
             node: group for group in groups for node in group if node not in demoted
         }
         places = self._named(members)
-        places |= {
+        attached = {
             node: self._attached(node, links, members, places)
             for node in status
             if node not in members and status[node] != "blocked"
         }
+        places |= self._turned_away(attached)
         self.known = dict(places)
+        self.handed_out |= {
+            node
+            for node, place in places.items()
+            if place == Place(node, is_shared=False)
+        }
         rules = {
             (left, right): self._rule_against(left, right, status, members)
             for left, right, _ in links
@@ -411,7 +419,11 @@ class Reference:
     def _named(
         self, members: Mapping[Identifier, frozenset[Identifier]]
     ) -> dict[Identifier, Place]:
-        """Each customer after its oldest identifier, or the older name that it inherited."""
+        """Each customer after its oldest identifier, or the older name that it inherited.
+
+        A name whose identifier merges no more stays with the oldest of those who bore it; but a
+        part that was a customer of its own before takes its own name, unless the identifier is gone.
+        """
         heirs: dict[Identifier, Identifier] = {}
         for node, place in sorted(
             self.known.items(), key=lambda item: self.registry[item[0]]
@@ -421,10 +433,14 @@ class Reference:
         places = {}
         for group in set(members.values()):
             present = group & members.keys()
-            candidates = [
-                *present,
-                *(name for name, heir in heirs.items() if heir in present),
+            oldest = min(present, key=self.registry.__getitem__)
+            inherited = [
+                name
+                for name, heir in heirs.items()
+                if heir in present
+                and (name not in self._records_of or oldest not in self.handed_out)
             ]
+            candidates = [oldest, *inherited]
             anchor = min(candidates, key=self.registry.__getitem__)
             places |= {node: Place(anchor, is_shared=False) for node in present}
         return places
@@ -459,6 +475,23 @@ class Reference:
             return (last if to_last else 0, count, last, -oldest)
 
         return Place(places[next(iter(max(met, key=strength)))].anchor, is_shared=True)
+
+    def _turned_away(
+        self, attached: Mapping[Identifier, Place]
+    ) -> dict[Identifier, Place]:
+        """Of two that a rule parts and that would go to one customer, the weaker stands alone."""
+        places = dict(attached)
+        for pair in self._partings:
+            if (
+                pair[0] in attached
+                and pair[1] in attached
+                and (attached[pair[0]] == attached[pair[1]])
+            ):
+                weaker = max(
+                    pair, key=lambda node: (self.rank(node), self.registry[node])
+                )
+                places[weaker] = Place(weaker, is_shared=True)
+        return places
 
     def _are_parted(self, node: Identifier, group: frozenset[Identifier]) -> bool:
         return any(
@@ -505,12 +538,14 @@ def _evidence(links: Iterable[Link]) -> dict[Edge, Evidence]:
 
 
 def _records(rows: Iterable[Row]) -> list[Record]:
-    groups: dict[tuple[tuple[str, str], ...], list[Row]] = defaultdict(list)
+    groups: dict[tuple[bool, tuple[tuple[str, str], ...]], list[Row]] = defaultdict(
+        list
+    )
     for row in rows:
         if row.identifiers and not row.is_deleted:
-            groups[tuple(sorted(row.identifiers))].append(row)
+            groups[row.is_event, tuple(sorted(row.identifiers))].append(row)
     records = []
-    for named, same in groups.items():
+    for (_, named), same in groups.items():
         days = [row.day for row in same if row.day is not None]
         first = min(same, key=lambda row: (row.day is None, row.day or 0, row.key))
         records.append(

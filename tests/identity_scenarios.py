@@ -132,10 +132,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A story of one initial load and three increments."""
+    """A story of one initial load and its increments."""
 
     name: str
-    steps: tuple[Step, Step, Step, Step]
+    steps: tuple[Step, ...]
 
     @property
     def case(self) -> str:

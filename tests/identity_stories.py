@@ -72,7 +72,10 @@ def mixed_story(seed: int, *, batches: int = 4) -> Story:
 
 
 def growing_story(seed: int, *, batches: int = 4) -> Story:
-    """Rows of all kinds that arrive in order of time and stay, under rules that come and go."""
+    """Rows of all kinds that arrive in order of time and stay, under rules that come and go.
+
+    With an odd seed they are events, of a source that only grows.
+    """
     chance = random.Random(seed)
     source = Source()
     story = []
@@ -81,7 +84,8 @@ def growing_story(seed: int, *, batches: int = 4) -> Story:
         for index in range(chance.randint(1, 5)):
             row = _row(chance, f"{number}-{index}").row
             day = number * 100 + chance.randint(0, 90)
-            batch.append(Seen(replace(row, day=day, is_deleted=False)))
+            row = replace(row, day=day, is_deleted=False, is_event=seed % 2 == 1)
+            batch.append(Seen(row))
         batch += _ruling(chance, source)
         for change in batch:
             change.happen(source)
@@ -89,8 +93,25 @@ def growing_story(seed: int, *, batches: int = 4) -> Story:
     return story
 
 
+def late_story(seed: int, *, batches: int = 4) -> Story:
+    """Events of all kinds that arrive out of order, under rules that come and go."""
+    chance = random.Random(seed)
+    return [
+        [
+            replace(change, row=replace(change.row, day=_day(chance), is_event=True))
+            if isinstance(change, Seen)
+            else change
+            for change in batch
+        ]
+        for batch in growing_story(seed, batches=batches)
+    ]
+
+
 def shape_story(seed: int, *, batches: int = 4) -> Story:
-    """Cookies only, under no rule: chains, stars, cliques and sparse graphs, spread over batches in order of time."""
+    """Cookies only, under no rule: chains, stars, cliques and sparse graphs, spread over batches in order of time.
+
+    With an odd seed they are events, of a source that only grows.
+    """
     chance = random.Random(seed)
     size = chance.randint(2, 14)
     nodes = [
@@ -104,9 +125,9 @@ def shape_story(seed: int, *, batches: int = 4) -> Story:
     story: Story = [[] for _ in range(batches)]
     for index, (left, right) in enumerate(edges):
         number = index * batches // len(edges)
-        story[number].append(
-            _cookies(f"r{index}", number * 100 + index, nodes[left], nodes[right])
-        )
+        cookies = (("cookie", nodes[left]), ("other_cookie", nodes[right]))
+        row = Row(f"r{index}", number * 100 + index, cookies, is_event=seed % 2 == 1)
+        story[number].append(Seen(row))
     return story
 
 
@@ -173,8 +194,13 @@ def _row(chance: random.Random, key: str) -> Seen:
     if chance.random() < 0.15:
         kinds.append(chance.choice(["cookie", "user"]))
     named = " ".join(_identifier(chance, kind) for kind in kinds)
-    day = None if chance.random() < 0.05 else chance.randint(0, 90)
-    return seen(key, day, _at_most_twice(named), deleted=chance.random() < 0.05)
+    return seen(
+        key, _day(chance), _at_most_twice(named), deleted=chance.random() < 0.05
+    )
+
+
+def _day(chance: random.Random) -> int | None:
+    return None if chance.random() < 0.05 else chance.randint(0, 90)
 
 
 def _at_most_twice(named: str) -> str:
@@ -233,10 +259,6 @@ def _agree(rules: Iterable[Rule]) -> bool:
         for rule in rules
         if rule.action == "never_link"
     )
-
-
-def _cookies(key: str, day: float, left: str, right: str) -> Seen:
-    return Seen(Row(key, day, (("cookie", left), ("other_cookie", right))))
 
 
 def _chain(chance: random.Random, size: int) -> list[tuple[int, int]]:

@@ -12,12 +12,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import duckdb
 import yaml
@@ -63,12 +63,13 @@ def types_with(**settings: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
 
 @dataclass(frozen=True)
 class Row:
-    """A source row as the test project's staging model gives it."""
+    """A source row as the test project's staging models give it: stg_test__events, of which rows are only ever added, or stg_test__rows."""
 
     key: str
     day: float | None
     identifiers: tuple[tuple[str, str], ...]
     is_deleted: bool = False
+    is_event: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,13 @@ def customer_id(identifier: str, prefix: str = "c") -> str:
 
 @dataclass
 class World:
-    """The project in `folder`, its warehouse and the process that runs dbt in it."""
+    """The project in `folder`, its warehouse and the processes that run dbt in it."""
 
     folder: Path
-    process: subprocess.Popen[str] | None = None
     run_count: int = 0
+    statement_count: int = 0
+    _arrivals: dict[str, datetime] = field(default_factory=dict)
+    _processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
 
     @property
     def warehouse(self) -> Path:
@@ -109,31 +112,23 @@ class World:
 
     # --- dbt ---
 
-    def dbt(self, *arguments: str, as_of: datetime | None = None) -> tuple[bool, str]:
-        """Run dbt. Returns whether it succeeded, and its complaints."""
-        self.begin_dbt(*arguments, as_of=as_of)
-        return self.end_dbt()
-
-    def begin_dbt(self, *arguments: str, as_of: datetime | None = None) -> None:
-        if self.process is None:
-            self._start()
+    def dbt(self, *arguments: str, kill_at: int | None = None) -> tuple[bool, str]:
+        """Run dbt, or kill -9 it at that statement. Returns whether it succeeded, and its complaints."""
+        process = self._process("kept" if kill_at is None else "killed")
+        assert process.stdin is not None
+        assert process.stdout is not None
         self.run_count += 1
-        instant = as_of or FIRST_DAY + timedelta(days=1000 + self.run_count)
-        print(
-            json.dumps(
-                {
-                    "arguments": arguments,
-                    "environ": {"KENNING_AS_OF": instant.isoformat()},
-                }
-            ),
-            file=self._pipe("stdin"),
-            flush=True,
-        )
-
-    def end_dbt(self) -> tuple[bool, str]:
-        answer = self._pipe("stdout").readline()
-        assert answer, "dbt's process died: " + (self.folder / "dbt.log").read_text()
-        outcome = json.loads(answer)
+        instant = FIRST_DAY + timedelta(days=1000 + self.run_count)
+        command = {
+            "arguments": arguments,
+            "environ": {"KENNING_AS_OF": instant.isoformat()},
+            "kill_at": kill_at,
+        }
+        print(json.dumps(command), file=process.stdin, flush=True)
+        line = process.stdout.readline()
+        assert line, (self.folder / "stderr.log").read_text()
+        outcome = json.loads(line)
+        self.statement_count = outcome["statements"]
         return bool(outcome["is_done"]), str(outcome["message"])
 
     def run(self, *arguments: str) -> None:
@@ -141,29 +136,25 @@ class World:
         is_done, message = self.dbt("run", *arguments)
         assert is_done, message
 
-    def kill(self) -> None:
-        """kill -9, whatever dbt is doing."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
+    def close(self) -> None:
+        """End dbt's processes."""
+        for process in self._processes.values():
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait()
 
-    def _start(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.identity_dbt", str(self.folder)],
-            cwd=REPO,
-            env={**os.environ, "PYTHONWARNINGS": "ignore"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(self.folder / "stderr.log").open("a"),
-            text=True,
-        )
-        self._pipe("stdout").readline()
-
-    def _pipe(self, name: str) -> IO[str]:
-        pipe = getattr(self.process, name)
-        assert pipe is not None
-        return pipe
+    def _process(self, name: str) -> subprocess.Popen[str]:
+        if name not in self._processes:
+            self._processes[name] = subprocess.Popen(
+                [sys.executable, "-m", "tests.identity_dbt", str(self.folder)],
+                cwd=REPO,
+                env={**os.environ, "PYTHONWARNINGS": "ignore"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=(self.folder / "stderr.log").open("a"),
+                text=True,
+            )
+        return self._processes[name]
 
     # --- what goes in ---
 
@@ -187,7 +178,14 @@ class World:
                     "seen_at": "seen_at",
                     "deleted": "is_deleted",
                     "identifiers": COLUMNS,
-                }
+                },
+                {
+                    "model": "stg_test__events",
+                    "record_key": "record_key",
+                    "seen_at": "seen_at",
+                    "appended_at": "appended_at",
+                    "identifiers": COLUMNS,
+                },
             ],
             **variables,
         }
@@ -198,13 +196,22 @@ class World:
         (self.folder / "dbt_project.yml").write_text(yaml.safe_dump(project))
 
     def load(self, sources: Mapping[str, Source]) -> None:
-        """Make the raw table and the rules say what the cases' sources hold."""
+        """Make the raw tables and the rules say what the cases' sources hold."""
         columns = ["record_key", "seen_at", "is_deleted", *COLUMNS]
-        rows = [
-            _raw_row(case, row)
-            for case, source in sources.items()
-            for row in source.rows.values()
-        ]
+        rows = {
+            is_event: [
+                _raw_row(case, row)
+                for case, source in sources.items()
+                for row in source.rows.values()
+                if row.is_event == is_event
+            ]
+            for is_event in (False, True)
+        }
+        arrived_at = FIRST_DAY + timedelta(
+            days=500, hours=len(set(self._arrivals.values()))
+        )
+        for key, *_ in rows[True]:
+            self._arrivals.setdefault(key, arrived_at)
         blocks = [
             (rule.left[0], "exact", f"{case}.{rule.left[1]}".lower(), "because")
             for case, source in sources.items()
@@ -227,9 +234,18 @@ class World:
                 connection,
                 "raw.rows",
                 columns,
-                rows,
+                rows[False],
                 seen_at="timestamp",
                 is_deleted="boolean",
+            )
+            _fill(
+                connection,
+                "raw.events",
+                [*columns, "appended_at"],
+                [(*row, self._arrivals[row[0]]) for row in rows[True]],
+                seen_at="timestamp",
+                is_deleted="boolean",
+                appended_at="timestamp",
             )
             _fill(
                 connection,
@@ -293,6 +309,7 @@ class World:
 
     def empty(self) -> None:
         """Back to a warehouse that dbt never saw."""
+        self._arrivals.clear()
         Path(f"{self.warehouse}.wal").unlink(missing_ok=True)
         self.warehouse.unlink(missing_ok=True)
 
@@ -387,10 +404,13 @@ def make_project(folder: Path) -> None:
     )
     staging = folder / "models" / "staging"
     staging.mkdir()
-    (staging / "stg_test__rows.sql").write_text(
-        "{{ config(materialized='view', schema='staging', group='sources') }}\n"
-        "select * from raw.rows\n"
-    )
+    for name in ("rows", "events"):
+        (staging / f"stg_test__{name}.sql").write_text(
+            "{{ config(materialized='view', schema='staging', group='sources') }}\n"
+            f"select * from raw.{name}\n"
+        )
+    profiles = yaml.safe_load((REPO / "profiles.yml").read_text())
+    settings = profiles["kenning"]["outputs"]["duckdb"]["settings"]
     (folder / "profiles.yml").write_text(
         yaml.safe_dump(
             {
@@ -402,7 +422,7 @@ def make_project(folder: Path) -> None:
                             "path": str(folder / "warehouse.duckdb"),
                             "schema": "main",
                             "threads": 2,
-                            "settings": {"timezone": "UTC"},
+                            "settings": settings,
                         }
                     },
                 }
@@ -420,8 +440,4 @@ def open_world(folder: Path) -> Iterator[World]:
     try:
         yield world
     finally:
-        world.kill()
-
-
-def without_case(case: str, values: Iterable[str]) -> list[str]:
-    return [value.removeprefix(f"{case}.") for value in values]
+        world.close()

@@ -12,6 +12,7 @@ from tests.identity_stories import (
     Story,
     disturbed,
     growing_story,
+    late_story,
     mixed_story,
     shape_story,
 )
@@ -66,6 +67,7 @@ def told(opened_world: World) -> Told:
         },
         **{f"mixed-{seed}": mixed_story(seed) for seed in range(250)},
         **{f"growing-{seed}": growing_story(seed) for seed in range(100)},
+        **{f"late-{seed}": late_story(seed) for seed in range(60)},
         **{f"shape-{seed}": shape_story(seed) for seed in range(150)},
     }
     sources = {case: Source() for case in stories}
@@ -84,12 +86,12 @@ def told(opened_world: World) -> Told:
             said[case].append(references[case].run(sources[case]))
         world.load(sources)
         world.run()
-        runs.append(read(world))
+        runs.append(read(world, whole=number == 3))
     _, complaints = world.dbt("test", "--select", "path:models/identity")
     world.run()
-    repeated = read(world)
+    repeated = read(world, whole=True)
     world.run("--full-refresh")
-    refreshed = read(world)
+    refreshed = read(world, whole=True)
     for case, source in sources.items():
         said[case].append(Reference().run(source))
     world.empty()

@@ -1,0 +1,169 @@
+"""A run that breaks off, wherever it does, leaves tables that can be read, and the next run ends as if nothing had been.
+
+The stories are those of conftest.told, told in the same four batches; but runs are killed, or run only some of
+the models, before each run that gets to its end.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from tests.identity_reading import CaseTables, Reading, read
+from tests.identity_reference import Identifier
+from tests.identity_world import Source, World
+from tests.integration.identity.conftest import Told
+
+Disturbance = Callable[[World], None]
+
+
+def killed_at(statement: int) -> Disturbance:
+    """A run that is killed as it sends its n-th statement, of some five hundred."""
+
+    def disturb(world: World) -> None:
+        is_done, message = world.dbt("run", kill_at=statement)
+        assert (is_done, message) == (False, "killed")
+
+    return disturb
+
+
+def refresh_killed_at(statement: int) -> Disturbance:
+    def disturb(world: World) -> None:
+        is_done, message = world.dbt("run", "--full-refresh", kill_at=statement)
+        assert (is_done, message) == (False, "killed")
+
+    return disturb
+
+
+def only(*models: str) -> Disturbance:
+    """A run of some of the models, as somebody may do by hand."""
+
+    def disturb(world: World) -> None:
+        world.run("--select", *models)
+
+    return disturb
+
+
+def undisturbed(world: World) -> None:
+    """Nothing goes wrong."""
+
+
+def random_kills(seed: int) -> list[Disturbance]:
+    chance = random.Random(seed)
+    kill = chance.choice([killed_at, killed_at, refresh_killed_at])
+    return [killed_at(chance.randrange(60, 380)) for _ in range(3)] + [
+        kill(chance.randrange(60, 480))
+    ]
+
+
+@pytest.mark.parametrize(
+    "disturbances",
+    [
+        [
+            killed_at(310),
+            only(
+                "int_identity__records", "int_identity__registry", "int_identity__links"
+            ),
+            killed_at(150),
+            killed_at(420),
+        ],
+        pytest.param(
+            [
+                only("int_identity__records"),
+                only("stg_test__rows+1"),
+                only("+int_identity__components"),
+                only("identity_map", "int_identity__records", "identity_stats"),
+            ],
+            marks=pytest.mark.exhaustive,
+        ),
+        pytest.param(
+            [
+                undisturbed,
+                refresh_killed_at(200),
+                refresh_killed_at(350),
+                refresh_killed_at(500),
+            ],
+            marks=pytest.mark.exhaustive,
+        ),
+        *(
+            pytest.param(random_kills(seed), marks=pytest.mark.exhaustive)
+            for seed in range(12)
+        ),
+    ],
+)
+def test_after_a_broken_run_the_next_ends_as_if_nothing_had_been(
+    world: World, told: Told, disturbances: Sequence[Disturbance]
+) -> None:
+    sources = {case: Source() for case in told.stories}
+    world.empty()
+    world.load(sources)
+    world.run("--select", "identity_link_rules")
+    for number, disturb in enumerate(disturbances):
+        for case, story in told.stories.items():
+            for change in story[number]:
+                change.happen(sources[case])
+        world.load(sources)
+        disturb(world)
+        assert_readable(world)
+        world.run()
+        found = read(world, whole=number == 3)
+        assert_same(found, told.runs[number])
+
+    assert changes_of(found) == changes_of(told.runs[-1])
+    assert names_borne(found) == names_borne(told.runs[-1])
+
+
+def assert_readable(world: World) -> None:
+    """Every table there is can be read, and none that the world outside sees holds a key twice."""
+    tables = world.tables()
+    columns = world.columns()
+    for name, keys in {"identity_map": 2, "identity_clusters": 1}.items():
+        assert all(
+            count == 1
+            for count in Counter(row[:keys] for row in tables.get(name, [])).values()
+        )
+    assert all(columns.values())
+
+
+def assert_same(found: Reading, undisturbed: Reading) -> None:
+    wrong = [
+        (case, attribute)
+        for case in undisturbed.cases
+        for attribute in (
+            "places",
+            "row_counts",
+            "edges",
+            "suppressed",
+            "blocked",
+            "clusters",
+            "ids",
+        )
+        if getattr(found[case], attribute) != getattr(undisturbed[case], attribute)
+    ]
+
+    assert not wrong
+
+
+def changes_of(reading: Reading) -> dict[str, list[tuple[object, ...]]]:
+    """All merges and splits ever logged, without the runs that they were logged in."""
+    return {
+        table: reading.rows_without(table, ["run_id", "merged_at", "split_at"])
+        for table in ("identity_merges", "identity_splits")
+    }
+
+
+def names_borne(
+    reading: Reading,
+) -> dict[str, dict[Identifier, list[tuple[Identifier, bool]]]]:
+    """For each identifier of each case, the customers that it belonged to, in order."""
+    return {case: _names_borne(tables) for case, tables in reading.cases.items()}
+
+
+def _names_borne(tables: CaseTables) -> dict[Identifier, list[tuple[Identifier, bool]]]:
+    borne: dict[Identifier, list[tuple[Identifier, bool]]] = {}
+    for identifier, anchor, is_shared, *_ in sorted(
+        tables.history, key=lambda period: period[3]
+    ):
+        borne.setdefault(identifier, []).append((anchor, is_shared))
+    return borne
