@@ -6,7 +6,7 @@
 {% macro identifier_type_entries() -%}
     {%- set settings = ['type', 'entity', 'unique', 'limit', 'limit_days', 'merges', 'max_linked', 'blocked_as', 'attach_to', 'normaliser'] -%}
     {%- set known = var('identifier_types') | map(attribute='type') | list -%}
-    {%- set entities = var('identity_entities', {'customer': {}}) -%}
+    {%- set entities = var('identity_entities') -%}
     {%- set entries = [] -%}
     {%- for entry in var('identifier_types') -%}
         {%- for setting in entry if setting not in settings -%}
@@ -56,7 +56,7 @@
    Returns: a query of one row per type: identifier_type, type_rank, entity, entity_prefix, rule_type,
    merges, attaches_to_last, type_limit, limit_days. #}
 {% macro identifier_type_rows() -%}
-    {%- set entities = var('identity_entities', {'customer': {}}) -%}
+    {%- set entities = var('identity_entities') -%}
     {%- for entry in identifier_type_entries() %}
     select
         '{{ entry.type }}' as identifier_type,
@@ -115,7 +115,7 @@
    Returns: {shared_by, burst_per_day, block}: a value seen with more than shared_by different values of a
    strong type, or with more than burst_per_day new ones within a day, is suspect; block takes suspects out. #}
 {% macro identity_hygiene() -%}
-    {%- set given = var('identity_hygiene', {}) -%}
+    {%- set given = var('identity_hygiene') -%}
     {{ return({
         'shared_by': given.get('shared_by', 10),
         'burst_per_day': given.get('burst_per_day', 5),

@@ -19,6 +19,7 @@ EXPRESSIONS: dict[str, tuple[object, ...]] = {
     "currency_code": ("currency",),
     "days_ago": (30,),
     "earliest_by": ("record_key", "seen_at", "record_key"),
+    "fingerprint": ("record_text",),
     "json_text": ("metadata", "shop.user_id"),
     "matches_pattern": ("email", "'^[a-z]+$'"),
     "minor_units": ("amount", "currency"),
