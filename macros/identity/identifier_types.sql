@@ -54,7 +54,7 @@
 {# The identifier types as rows, to join by type or rank.
 
    Returns: a query of one row per type: identifier_type, type_rank, entity, entity_prefix, rule_type,
-   merges, attaches_to_last, type_limit, limit_days. #}
+   is_merging, attaches_to_last, type_limit, limit_days. #}
 {% macro identifier_type_rows() -%}
     {%- set entities = var('identity_entities') -%}
     {%- for entry in identifier_type_entries() %}
@@ -64,7 +64,7 @@
         '{{ entry.entity }}' as entity,
         '{{ entities[entry.entity].get('id_prefix', entry.entity[0]) }}_' as entity_prefix,
         '{{ entry.blocked_as }}' as rule_type,
-        {{ 'true' if entry.merges else 'false' }} as merges,
+        {{ 'true' if entry.merges else 'false' }} as is_merging,
         {{ 'true' if entry.attach_to == 'last' else 'false' }} as attaches_to_last,
         cast({{ entry.limit if entry.limit is not none else 'null' }} as {{ dbt.type_bigint() }}) as type_limit,
         cast({{ entry.limit_days if entry.limit_days is not none else 'null' }} as {{ dbt.type_bigint() }}) as limit_days

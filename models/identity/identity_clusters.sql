@@ -125,13 +125,19 @@ sizes as (
         sum(type_counts.identifier_count) as identifier_count,
         sum(type_counts.shared_count) as shared_identifier_count,
         {{ dbt.listagg(
-            "identifier_types.identifier_type || ':' || " ~ dbt.cast('type_counts.identifier_count', dbt.type_string()),
+            "identifier_types.identifier_type || ':' || "
+            ~ dbt.cast('type_counts.identifier_count', dbt.type_string()),
             "' '",
             "order by identifier_types.type_rank"
         ) }} as identifiers_per_type,
         {% for type in ['user_id', 'loyalty_id', 'email', 'phone'] %}
-        sum(case when identifier_types.identifier_type = '{{ type }}' then type_counts.identifier_count else 0 end)
-            as {{ type | replace('_id', '') }}_count,
+        sum(
+            case
+                when identifier_types.identifier_type = '{{ type }}'
+                    then type_counts.identifier_count
+                else 0
+            end
+        ) as {{ type | replace('_id', '') }}_count,
         {% endfor %}
         sum(
             case
@@ -154,7 +160,9 @@ sizes as (
         max(
             case
                 when identifier_types.type_limit > 1
-                    then (type_counts.identifier_count - type_counts.shared_count) * 1.0 / identifier_types.type_limit
+                    then
+                        (type_counts.identifier_count - type_counts.shared_count) * 1.0
+                        / identifier_types.type_limit
                 else 0
             end
         ) as limit_use,
@@ -299,8 +307,11 @@ clusters as (
             (case when measured.is_supercluster then 0.2 else 1.0 end)
             * (case when measured.is_deep then 0.7 else 1.0 end)
             * (1.0 - 0.3 * case when measured.limit_use > 1 then 1 else measured.limit_use end)
-            * (1.0 - 0.3 * measured.suppressed_edge_count
-                / (1.0 + measured.suppressed_edge_count + measured.edge_count))
+            * (
+                1.0
+                - 0.3 * measured.suppressed_edge_count
+                / (1.0 + measured.suppressed_edge_count + measured.edge_count)
+            )
             * (1.0 - 0.2 * measured.single_record_edge_count / (1.0 + measured.edge_count))
             as {{ dbt.type_float() }}
         ) as trust_score,

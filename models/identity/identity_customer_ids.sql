@@ -63,7 +63,12 @@ successors as (
         row_number() over (
             partition by last_bearers.anchor_node_id
             order by
-                max(case when last_bearers.node_id = last_bearers.anchor_node_id then 1 else 0 end) desc,
+                max(
+                    case
+                        when last_bearers.node_id = last_bearers.anchor_node_id then 1
+                        else 0
+                    end
+                ) desc,
                 count(*) desc,
                 present.anchor_node_id
         ) as successor_index
@@ -79,7 +84,8 @@ successors as (
 
 ),
 
--- Of a name whose last bearers are all gone, what it was merged into, on to a name that still counts.
+-- Of a name whose last bearers are all gone, what it was merged into, on to a name that still
+-- counts.
 followed as (
 
     select

@@ -20,7 +20,7 @@ nodes as (
 
 ),
 
-merges as (
+customer_merges as (
 
     select
         -- run
@@ -54,4 +54,4 @@ merges as (
 
 )
 
-select * from merges
+select * from customer_merges

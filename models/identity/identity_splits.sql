@@ -20,7 +20,7 @@ nodes as (
 
 ),
 
-splits as (
+customer_splits as (
 
     select
         -- run
@@ -46,4 +46,4 @@ splits as (
 
 )
 
-select * from splits
+select * from customer_splits

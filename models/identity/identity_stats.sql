@@ -10,9 +10,9 @@ with
 
 runs as (
 
-    select runs.*
-    from {{ ref('int_identity__runs') }} as runs
-    where runs.run_id = {{ current_run() }}
+    select all_runs.*
+    from {{ ref('int_identity__runs') }} as all_runs
+    where all_runs.run_id = {{ current_run() }}
 
 ),
 
@@ -151,8 +151,10 @@ stats as (
         -- size
         cast(identifiers.identifier_count as {{ dbt.type_bigint() }}) as identifier_count,
         cast(sizes.customer_count as {{ dbt.type_bigint() }}) as customer_count,
-        cast(1.0 - sizes.customer_count * 1.0 / nullif(identifiers.identifier_count, 0) as {{ dbt.type_float() }})
-            as consolidation_rate,
+        cast(
+            1.0 - sizes.customer_count * 1.0 / nullif(identifiers.identifier_count, 0)
+            as {{ dbt.type_float() }}
+        ) as consolidation_rate,
         identifiers.identifiers_per_type,
         sizes.largest_clusters,
         cast(sizes.supercluster_count as {{ dbt.type_bigint() }}) as supercluster_count,

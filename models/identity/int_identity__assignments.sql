@@ -153,8 +153,11 @@ standing as (
             else coalesce(components.component_id, nodes.node_id)
         end as component_id,
         (nodes.status = 'active' or linked_by_rule.node_id is not null)
-        and not coalesce(repairs.component_id = components.component_id and repairs.is_demoted, false)
-            as is_merging
+        and not coalesce(
+            repairs.component_id = components.component_id
+            and repairs.is_demoted,
+            false
+        ) as is_merging
 
     from scope
     inner join nodes on scope.node_id = nodes.node_id
@@ -245,7 +248,6 @@ inherited_names as (
     group by placed.component_id
 
 ),
-{% endif %}
 
 -- A customer is named after its oldest identifier: a component is called by its smallest node.
 merged as (
@@ -253,23 +255,31 @@ merged as (
     select
         placed.node_id,
         placed.component_id,
-        {% if is_incremental() %}
         case
             when inherited_names.anchor_node_id < placed.component_id
                 then inherited_names.anchor_node_id
             else placed.component_id
         end as anchor_node_id,
-        {% else %}
-        placed.component_id as anchor_node_id,
-        {% endif %}
         false as is_shared
 
     from placed
-    {% if is_incremental() %}
     left join inherited_names on placed.component_id = inherited_names.component_id
-    {% endif %}
 
 ),
+{% else %}
+-- A customer is named after its oldest identifier: a component is called by its smallest node.
+merged as (
+
+    select
+        placed.node_id,
+        placed.component_id,
+        placed.component_id as anchor_node_id,
+        false as is_shared
+
+    from placed
+
+),
+{% endif %}
 
 attached as (
 
@@ -392,7 +402,8 @@ parted_components as (
 
     select distinct
         parted.node_id,
-        coalesce(merged.component_id{{ ', known.component_id' if is_incremental() }}) as component_id
+        coalesce(merged.component_id{{ ', known.component_id' if is_incremental() }})
+            as component_id
 
     from parted
     inner join attached on parted.node_id = attached.node_id
@@ -408,8 +419,8 @@ parted_components as (
 
 ),
 
--- An identifier that merges nobody belongs to the customer that it was seen with most, or last, as its
--- type says; never to one from whom a rule parts it.
+-- An identifier that merges nobody belongs to the customer that it was seen with most, or last, as
+-- its type says; never to one from whom a rule parts it.
 candidates as (
 
     select
@@ -419,7 +430,9 @@ candidates as (
         row_number() over (
             partition by meetings.node_id
             order by
-                case when meetings.attaches_to_last then max(observations.last_seen_at) end desc nulls last,
+                case
+                    when meetings.attaches_to_last then max(observations.last_seen_at)
+                end desc nulls last,
                 sum(observations.record_count) desc,
                 max(observations.last_seen_at) desc nulls last,
                 customers.component_id

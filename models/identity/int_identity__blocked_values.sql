@@ -39,6 +39,13 @@ identifiers as (
 
 ),
 
+rule_types as (
+
+    select distinct identifier_types.rule_type
+    from identifier_types
+
+),
+
 -- A rule for every type becomes one rule per type, so that rules are found by equality.
 typed_rules as (
 
@@ -49,8 +56,7 @@ typed_rules as (
         blocking_rules.reason
 
     from blocking_rules
-    inner join (select distinct rule_type from identifier_types) as rule_types
-        on blocking_rules.identifier_type in ('*', rule_types.rule_type)
+    inner join rule_types on blocking_rules.identifier_type in ('*', rule_types.rule_type)
 
 ),
 

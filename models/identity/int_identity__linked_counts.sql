@@ -83,7 +83,11 @@ counted as (
 
     from observations
     where
-        observations.identifier_type in ('{{ counted_identifier_types() | join("', '") }}')
+        observations.identifier_type in (
+            {% for type in counted_identifier_types() %}
+            '{{ type }}'{{ ',' if not loop.last }}
+            {% endfor %}
+        )
         and observations.node_id not in (select blocked_nodes.node_id from blocked_nodes)
         {% if is_incremental() %}
         and observations.fingerprint in (select meeting_records.fingerprint from meeting_records)
@@ -141,6 +145,15 @@ linked_counts as (
 
 ),
 
+{% if is_incremental() %}
+known as (
+
+    select distinct own_rows.node_id
+    from {{ this }} as own_rows
+
+),
+{% endif %}
+
 marked as (
 
     select
@@ -163,8 +176,7 @@ marked as (
         {{ current_run() }} as changed_run
 
     from touched
-    inner join (select distinct own_rows.node_id from {{ this }} as own_rows) as known
-        on touched.node_id = known.node_id
+    inner join known on touched.node_id = known.node_id
     left join linked_counts on touched.node_id = linked_counts.node_id
     where linked_counts.node_id is null
     {% endif %}

@@ -13,27 +13,37 @@ history as (
 
 ),
 
--- What changed since the run before is what a run saw: a run that broke off leaves its changes to the next.
-marks as (
+moving_runs as (
 
-    select
-        runs.run_id,
-        coalesce(max(history.changed_run), 0) as previous_run
-
-    from (
-        select distinct ended.valid_to_run as run_id
-        from history as ended
-        where ended.valid_to_run > {{ last_own_run('run_id') }}
-    ) as runs
-    left join (
-        select distinct written.changed_run
-        from history as written
-    ) as history on runs.run_id > history.changed_run
-    group by runs.run_id
+    select distinct history.valid_to_run as run_id
+    from history
+    where history.valid_to_run > {{ last_own_run('run_id') }}
 
 ),
 
--- Identifiers that bear another name since a run. Those that merge nobody are no sign of a customer.
+written_runs as (
+
+    select distinct history.changed_run as run_id
+    from history
+
+),
+
+-- What changed since the run before is what a run saw: a run that broke off leaves its changes to
+-- the next.
+marks as (
+
+    select
+        moving_runs.run_id,
+        coalesce(max(written_runs.run_id), 0) as previous_run
+
+    from moving_runs
+    left join written_runs on moving_runs.run_id > written_runs.run_id
+    group by moving_runs.run_id
+
+),
+
+-- Identifiers that bear another name since a run. Those that merge nobody are no sign of a
+-- customer.
 moved as (
 
     select
@@ -70,7 +80,7 @@ living as (
         on
             moved.from_node_id = history.anchor_node_id
             and moved.run_id >= history.valid_from_run
-            and (history.valid_to_run is null or history.valid_to_run > moved.run_id)
+            and (history.valid_to_run is null or moved.run_id < history.valid_to_run)
     where not history.is_shared
 
 ),
@@ -211,21 +221,32 @@ ranked_links as (
 
 ),
 
+left_names as (
+
+    select distinct
+        moves.run_id,
+        moves.previous_run,
+        moves.from_node_id
+
+    from moves
+
+),
+
 -- What happened in that run to those who bore the name before.
 former as (
 
     select
-        moves.run_id,
-        moves.previous_run,
-        moves.from_node_id,
+        left_names.run_id,
+        left_names.previous_run,
+        left_names.from_node_id,
         history.node_id
 
-    from (select distinct run_id, previous_run, from_node_id from moves) as moves
+    from left_names
     inner join history
         on
-            moves.from_node_id = history.anchor_node_id
-            and moves.run_id > history.valid_from_run
-            and (history.valid_to_run is null or history.valid_to_run >= moves.run_id)
+            left_names.from_node_id = history.anchor_node_id
+            and left_names.run_id > history.valid_from_run
+            and (history.valid_to_run is null or left_names.run_id <= history.valid_to_run)
 
 ),
 
@@ -236,12 +257,33 @@ happenings as (
         former.from_node_id,
         max(case when never_links.rule_id is not null then 1 else 0 end) as has_never_link,
         max(case when lifted_links.rule_id is not null then 1 else 0 end) as has_lifted_link,
-        max(case when nodes.status = 'blocked' and nodes.status_changed_run > former.previous_run then 1 else 0 end)
-            as has_blocked,
-        max(case when nodes.status = 'shared' and nodes.status_changed_run > former.previous_run then 1 else 0 end)
-            as has_shared,
-        max(case when nodes.status = 'attached' and nodes.status_changed_run > former.previous_run then 1 else 0 end)
-            as has_attached,
+        max(
+            case
+                when
+                    nodes.status = 'blocked'
+                    and nodes.status_changed_run > former.previous_run
+                    then 1
+                else 0
+            end
+        ) as has_blocked,
+        max(
+            case
+                when
+                    nodes.status = 'shared'
+                    and nodes.status_changed_run > former.previous_run
+                    then 1
+                else 0
+            end
+        ) as has_shared,
+        max(
+            case
+                when
+                    nodes.status = 'attached'
+                    and nodes.status_changed_run > former.previous_run
+                    then 1
+                else 0
+            end
+        ) as has_attached,
         max(case when repairs.changed_run > former.previous_run then 1 else 0 end) as has_repair,
         max(case when returned.node_id is not null then 1 else 0 end) as has_returned
 
@@ -254,13 +296,13 @@ happenings as (
     left join {{ ref('int_identity__overrides') }} as never_links
         on
             former.node_id = never_links.left_node_id
-            and never_links.changed_run > former.previous_run
+            and former.previous_run < never_links.changed_run
             and never_links.action = 'never_link'
             and never_links.is_current
     left join {{ ref('int_identity__overrides') }} as lifted_links
         on
             former.node_id = lifted_links.left_node_id
-            and lifted_links.changed_run > former.previous_run
+            and former.previous_run < lifted_links.changed_run
             and lifted_links.action = 'link'
             and not lifted_links.is_current
     left join history as returned
@@ -297,8 +339,11 @@ caused as (
         end as cause,
         case when moves.is_merge then ranked_links.centre_node_id end as left_node_id,
         case when moves.is_merge then ranked_links.node_id end as right_node_id,
-        case when moves.is_merge then coalesce(records.source_model, link_rules.source_model) end
-            as source_model,
+        case
+            when not moves.is_merge then null
+            when ranked_links.rule_id is not null then 'link_rules'
+            else records.source_model
+        end as source_model,
         case when moves.is_merge then coalesce(records.record_key, ranked_links.rule_id) end
             as record_key
 
@@ -311,8 +356,6 @@ caused as (
             and ranked_links.link_index = 1
     left join {{ ref('int_identity__records') }} as records
         on ranked_links.fingerprint = records.fingerprint
-    left join (select 'link_rules' as source_model) as link_rules
-        on ranked_links.rule_id is not null
     left join happenings
         on
             moves.run_id = happenings.run_id

@@ -81,7 +81,7 @@ identifiers as (
         lower(registry.identifier_value) as comparable_value,
         identifier_types.type_rank,
         identifier_types.entity,
-        identifier_types.merges,
+        identifier_types.is_merging,
         sightings.first_seen_at,
         sightings.last_seen_at,
         cast(coalesce(sightings.record_count, 0) as {{ dbt.type_bigint() }}) as record_count
@@ -174,12 +174,14 @@ nodes as (
             when judged.suspicion is not null then 'blocked'
             {% endif %}
             when judged.shared_linked_type is not null then 'shared'
-            when not judged.merges then 'attached'
+            when not judged.is_merging then 'attached'
             else 'active'
         end as status,
         {% if hygiene.block %}
-        case when judged.suspicion is not null then coalesce(judged.blocked_match, 'suspect') else judged.blocked_match end
-            as blocked_match,
+        case
+            when judged.suspicion is not null then coalesce(judged.blocked_match, 'suspect')
+            else judged.blocked_match
+        end as blocked_match,
         {% else %}
         judged.blocked_match,
         {% endif %}

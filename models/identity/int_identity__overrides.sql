@@ -26,7 +26,8 @@ link_rules as (
 
 ),
 
--- A rule takes effect as soon as both of its identifiers are known, in whichever order it names them.
+-- A rule takes effect as soon as both of its identifiers are known, in whichever order it names
+-- them.
 resolved as (
 
     select

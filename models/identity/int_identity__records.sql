@@ -7,19 +7,20 @@
 
 {% set entries = identifier_source_entries() %}
 {% set no_time = 'cast(null as ' ~ dbt.type_timestamp() ~ ')' %}
+{% set long_ago = "cast('1900-01-01' as " ~ dbt.type_timestamp() ~ ")" %}
 
 with
 
 {% for entry in entries %}
 {% set seen_at = entry.seen_at or no_time %}
+{% set record_key = dbt.cast(entry.record_key, dbt.type_string()) %}
 -- Rows of a source that name the same identifiers are one record, kept under its earliest row.
 {{ entry.model }} as (
 
     select
         {{ record_fingerprint(entry) }} as fingerprint,
         '{{ entry.model }}' as source_model,
-        {{ earliest_by(dbt.cast(entry.record_key, dbt.type_string()), seen_at, dbt.cast(entry.record_key, dbt.type_string())) }}
-            as record_key,
+        {{ earliest_by(record_key, seen_at, record_key) }} as record_key,
         min({{ seen_at }}) as first_seen_at,
         max({{ seen_at }}) as last_seen_at,
         count(*) as record_count,
@@ -39,13 +40,10 @@ with
         and {{ entry.only }}
         {% endif %}
         {% if entry.appended_at and is_incremental() %}
-        and {{ entry.appended_at }} > coalesce(
-            (
-                select max(own_rows.last_appended_at)
-                from {{ this }} as own_rows
-                where own_rows.source_model = '{{ entry.model }}'
-            ),
-            cast('1900-01-01' as {{ dbt.type_timestamp() }})
+        and {{ entry.appended_at }} > (
+            select coalesce(max(own_rows.last_appended_at), {{ long_ago }})
+            from {{ this }} as own_rows
+            where own_rows.source_model = '{{ entry.model }}'
         )
         {% endif %}
     group by {{ record_fingerprint(entry) }}
@@ -80,6 +78,9 @@ known as (
 ),
 
 {% if appended %}
+{% set known_is_first = comes_first(
+    'known.first_seen_at', 'known.record_key', 'present.first_seen_at', 'present.record_key'
+) %}
 -- Of a source that only grows, what was read before still holds, and what came since adds to it.
 grown as (
 
@@ -87,17 +88,16 @@ grown as (
         present.fingerprint,
         present.source_model,
         case
-            when {{ comes_first('known.first_seen_at', 'known.record_key', 'present.first_seen_at', 'present.record_key') }}
-                then known.record_key
+            when {{ known_is_first }} then known.record_key
             else present.record_key
         end as record_key,
         case
-            when {{ comes_first('known.first_seen_at', 'known.record_key', 'present.first_seen_at', 'present.record_key') }}
-                then known.first_seen_at
+            when {{ known_is_first }} then known.first_seen_at
             else present.first_seen_at
         end as first_seen_at,
         case
-            when known.last_seen_at > present.last_seen_at or present.last_seen_at is null then known.last_seen_at
+            when known.last_seen_at > present.last_seen_at or present.last_seen_at is null
+                then known.last_seen_at
             else present.last_seen_at
         end as last_seen_at,
         present.record_count + coalesce(known.record_count, 0) as record_count,
@@ -110,8 +110,26 @@ grown as (
 ),
 {% endif %}
 
--- One pass over all other sources finds what came, changed, and went: every source row of the latter is
--- gone, or names others now.
+compared as (
+
+    select * from present
+    {% if appended %}
+    where source_model not in ('{{ appended | join("', '") }}')
+    {% endif %}
+
+),
+
+known_rows as (
+
+    select * from known
+    {% if appended %}
+    where source_model not in ('{{ appended | join("', '") }}')
+    {% endif %}
+
+),
+
+-- One pass over all other sources finds what came, changed, and went: every source row of the
+-- latter is gone, or names others now.
 differing as (
 
     select
@@ -124,18 +142,8 @@ differing as (
         compared.record_count,
         compared.last_appended_at
 
-    from (
-        select * from present
-        {% if appended %}
-        where source_model not in ('{{ appended | join("', '") }}')
-        {% endif %}
-    ) as compared
-    full outer join (
-        select * from known
-        {% if appended %}
-        where source_model not in ('{{ appended | join("', '") }}')
-        {% endif %}
-    ) as known_rows on compared.fingerprint = known_rows.fingerprint
+    from compared
+    full outer join known_rows on compared.fingerprint = known_rows.fingerprint
     where
         known_rows.fingerprint is null
         or known_rows.is_current <> (compared.fingerprint is not null)
@@ -189,6 +197,20 @@ changed as (
 ),
 {% endif %}
 
+{% for entry in entries %}
+{{ entry.model }}_identifiers as (
+
+    select
+        {% for identifier in identifier_columns(entry) %}
+        {{ identifier.expression }} as {{ identifier.column }},
+        {% endfor %}
+        {{ dbt.cast(entry.record_key, dbt.type_string()) }} as source_record_key
+
+    from {{ ref(entry.model) }}
+
+),
+
+{% endfor %}
 -- The identifiers themselves are read of changed records only: they are most of the bytes.
 named as (
 
@@ -212,15 +234,8 @@ named as (
         true as is_current
 
     from changed
-    inner join (
-        select
-            {{ dbt.cast(entry.record_key, dbt.type_string()) }} as source_record_key,
-            {% for identifier in columns %}
-            {{ identifier.expression }} as {{ identifier.column }}{{ ',' if not loop.last }}
-            {% endfor %}
-
-        from {{ ref(entry.model) }}
-    ) as source_rows on changed.record_key = source_rows.source_record_key
+    inner join {{ entry.model }}_identifiers as source_rows
+        on changed.record_key = source_rows.source_record_key
     where changed.source_model = '{{ entry.model }}'
 
     {{ 'union all' if not loop.last }}

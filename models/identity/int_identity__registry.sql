@@ -4,6 +4,14 @@
     full_refresh=false
 ) }}
 
+{% set last_node_id %}
+{% if is_incremental() %}
+(select coalesce(max(own_rows.node_id), 0) from {{ this }} as own_rows)
+{% else %}
+0
+{% endif %}
+{% endset %}
+
 with
 
 changed_records as (
@@ -65,21 +73,21 @@ unknown as (
 registry as (
 
     select
-        row_number() over (
+        {{ last_node_id | trim }}
+        + row_number() over (
             order by
                 case when unknown.first_seen_at is null then 1 else 0 end,
                 unknown.first_seen_at,
                 identifier_types.type_rank,
                 unknown.identifier_value
-        )
-        {% if is_incremental() %}
-        + (select coalesce(max(own_rows.node_id), 0) from {{ this }} as own_rows)
-        {% endif %}
-            as node_id,
+        ) as node_id,
         unknown.identifier_type,
         unknown.identifier_value,
-        {{ entity_id_of('identifier_types.entity_prefix', 'unknown.identifier_type', 'unknown.identifier_value') }}
-            as entity_id,
+        {{ entity_id_of(
+            'identifier_types.entity_prefix',
+            'unknown.identifier_type',
+            'unknown.identifier_value'
+        ) }} as entity_id,
         {{ current_run() }} as registered_run
 
     from unknown
