@@ -11,28 +11,44 @@
 
 {# The last run that this model wrote; 0 when it starts from nothing.
 
+   A number when the model really runs: an engine that knows it skips what is older and joins from the small
+   side. Where a model is only compiled or unit-tested, the query that would find it.
    Args: column (the run number of the model's rows).
    Returns: a scalar expression. #}
 {% macro last_own_run(column='changed_run') -%}
-    {%- if is_incremental() -%}
-    (select coalesce(max(own_rows.{{ column }}), 0) from {{ this }} as own_rows)
-    {%- else -%}
+    {%- if not is_incremental() -%}
     0
+    {%- elif _is_really_running() -%}
+    {{ run_query('select coalesce(max(' ~ column ~ '), 0) as last_run from ' ~ this).columns[0].values()[0] | int }}
+    {%- else -%}
+    (select coalesce(max(own_rows.{{ column }}), 0) from {{ this }} as own_rows)
     {%- endif -%}
 {%- endmacro %}
 
 {# Whether rules differ from those that this model last worked by.
 
    Args: rules (node_rules or cluster_rules), column (the run number of the model's rows).
-   Returns: a scalar condition; true when the model starts from nothing. #}
+   Returns: a scalar condition, true or false when the model really runs; true when it starts from nothing. #}
 {% macro rules_changed(rules, column='changed_run') -%}
-    {%- if is_incremental() -%}
+    {%- set runs = ref('int_identity__runs') -%}
+    {%- if not is_incremental() -%}
+    true
+    {%- elif _is_really_running() -%}
+    {%- set differing -%}
+        select count(*) as row_count
+        from ({{ identity_run_row('0') }}) as now_valid
+        where {{ rules }}_fingerprint = (select {{ rules }}_fingerprint from {{ runs }} where run_id = {{ last_own_run(column) }})
+    {%- endset -%}
+    {{ 'true' if run_query(differing).columns[0].values()[0] | int == 0 else 'false' }}
+    {%- else -%}
     coalesce(
-        (select runs.{{ rules }}_fingerprint from {{ ref('int_identity__runs') }} as runs where runs.run_id = {{ current_run() }})
-        <> (select runs.{{ rules }}_fingerprint from {{ ref('int_identity__runs') }} as runs where runs.run_id = {{ last_own_run(column) }}),
+        (select runs.{{ rules }}_fingerprint from {{ runs }} as runs where runs.run_id = {{ current_run() }})
+        <> (select runs.{{ rules }}_fingerprint from {{ runs }} as runs where runs.run_id = {{ last_own_run(column) }}),
         true
     )
-    {%- else -%}
-    true
     {%- endif -%}
+{%- endmacro %}
+
+{% macro _is_really_running() -%}
+    {{ return(execute and flags.WHICH in ['run', 'build', 'retry'] and this is not string and model.resource_type == 'model') }}
 {%- endmacro %}

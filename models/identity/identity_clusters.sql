@@ -10,30 +10,6 @@
 
 with
 
-assignments as (
-
-    select * from {{ ref('int_identity__assignments') }}
-
-),
-
-nodes as (
-
-    select * from {{ ref('int_identity__nodes') }}
-
-),
-
-links as (
-
-    select * from {{ ref('int_identity__links') }}
-
-),
-
-registry as (
-
-    select * from {{ ref('int_identity__registry') }}
-
-),
-
 identifier_types as (
 
     {{ identifier_type_rows() }}
@@ -45,7 +21,7 @@ identifier_types as (
 touched as (
 
     select assignments.anchor_node_id
-    from assignments
+    from {{ ref('int_identity__assignments') }} as assignments
     where
         assignments.changed_run > {{ last_own_run() }}
         or {{ rules_changed('cluster_rules') }}
@@ -59,22 +35,22 @@ touched as (
     union
 
     select assignments.anchor_node_id
-    from assignments
-    inner join nodes on assignments.node_id = nodes.node_id
+    from {{ ref('int_identity__assignments') }} as assignments
+    inner join {{ ref('int_identity__nodes') }} as nodes on assignments.node_id = nodes.node_id
     where nodes.changed_run > {{ last_own_run() }}
 
     union
 
     select assignments.anchor_node_id
-    from assignments
-    inner join links on assignments.node_id = links.centre_node_id
+    from {{ ref('int_identity__assignments') }} as assignments
+    inner join {{ ref('int_identity__links') }} as links on assignments.node_id = links.centre_node_id
     where links.changed_run > {{ last_own_run() }}
 
     union
 
     select assignments.anchor_node_id
-    from assignments
-    inner join links on assignments.node_id = links.node_id
+    from {{ ref('int_identity__assignments') }} as assignments
+    inner join {{ ref('int_identity__links') }} as links on assignments.node_id = links.node_id
     where links.changed_run > {{ last_own_run() }}
 
 ),
@@ -92,8 +68,8 @@ members as (
         nodes.last_seen_at,
         nodes.record_count
 
-    from assignments
-    inner join nodes on assignments.node_id = nodes.node_id
+    from {{ ref('int_identity__assignments') }} as assignments
+    inner join {{ ref('int_identity__nodes') }} as nodes on assignments.node_id = nodes.node_id
     {% if is_incremental() %}
     inner join touched on assignments.anchor_node_id = touched.anchor_node_id
     {% endif %}
@@ -194,9 +170,9 @@ member_links as (
         ) as is_edge,
         count(*) as record_count
 
-    from links
+    from {{ ref('int_identity__links') }} as links
     inner join members as lefts on links.centre_node_id = lefts.node_id
-    inner join assignments as rights on links.node_id = rights.node_id
+    inner join {{ ref('int_identity__assignments') }} as rights on links.node_id = rights.node_id
     where links.is_current
     group by
         lefts.anchor_node_id,
@@ -322,7 +298,7 @@ clusters as (
         cast({{ current_run() }} as {{ dbt.type_bigint() }}) as changed_run
 
     from measured
-    inner join registry as anchors on measured.anchor_node_id = anchors.node_id
+    inner join {{ ref('int_identity__registry') }} as anchors on measured.anchor_node_id = anchors.node_id
 
     {% if is_incremental() %}
     union all
@@ -348,7 +324,7 @@ clusters as (
         cast({{ current_run() }} as {{ dbt.type_bigint() }}) as changed_run
 
     from touched
-    inner join registry as anchors on touched.anchor_node_id = anchors.node_id
+    inner join {{ ref('int_identity__registry') }} as anchors on touched.anchor_node_id = anchors.node_id
     left join measured on touched.anchor_node_id = measured.anchor_node_id
     where measured.anchor_node_id is null
     {% endif %}

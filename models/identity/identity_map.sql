@@ -8,35 +8,17 @@
 
 with
 
-assignments as (
-
-    select * from {{ ref('int_identity__assignments') }}
-
-),
-
-nodes as (
-
-    select * from {{ ref('int_identity__nodes') }}
-
-),
-
-registry as (
-
-    select * from {{ ref('int_identity__registry') }}
-
-),
-
 {% if is_incremental() %}
 touched as (
 
     select assignments.node_id
-    from assignments
+    from {{ ref('int_identity__assignments') }} as assignments
     where assignments.changed_run > {{ last_own_run() }}
 
     union
 
     select nodes.node_id
-    from nodes
+    from {{ ref('int_identity__nodes') }} as nodes
     where nodes.changed_run > {{ last_own_run() }}
 
 ),
@@ -64,13 +46,13 @@ identity_map as (
             end as {{ dbt.type_bigint() }}
         ) as changed_run
 
-    from assignments
+    from {{ ref('int_identity__assignments') }} as assignments
     {% if is_incremental() %}
     inner join touched on assignments.node_id = touched.node_id
     {% endif %}
-    inner join nodes on assignments.node_id = nodes.node_id
-    inner join registry on assignments.node_id = registry.node_id
-    {{ 'left' if is_incremental() else 'inner' }} join registry as anchors
+    inner join {{ ref('int_identity__nodes') }} as nodes on assignments.node_id = nodes.node_id
+    inner join {{ ref('int_identity__registry') }} as registry on assignments.node_id = registry.node_id
+    {{ 'left' if is_incremental() else 'inner' }} join {{ ref('int_identity__registry') }} as anchors
         on assignments.anchor_node_id = anchors.node_id
     where nodes.entity = 'customer'
 

@@ -22,18 +22,6 @@ assignments as (
 
 ),
 
-nodes as (
-
-    select * from {{ ref('int_identity__nodes') }}
-
-),
-
-clusters as (
-
-    select * from {{ ref('identity_clusters') }}
-
-),
-
 moves as (
 
     select * from {{ ref('int_identity__moves') }}
@@ -55,7 +43,7 @@ type_counts as (
         sum(case when assignments.is_shared then 1 else 0 end) as shared_count
 
     from assignments
-    inner join nodes on assignments.node_id = nodes.node_id
+    inner join {{ ref('int_identity__nodes') }} as nodes on assignments.node_id = nodes.node_id
     inner join identifier_types on nodes.type_rank = identifier_types.type_rank
     where
         assignments.anchor_node_id is not null
@@ -93,7 +81,7 @@ largest as (
             clusters.identifier_count,
             clusters.customer_id
 
-        from clusters
+        from {{ ref('identity_clusters') }} as clusters
         order by clusters.identifier_count desc, clusters.customer_id
         limit 10
     ) as biggest
@@ -103,10 +91,10 @@ largest as (
 sizes as (
 
     select
-        (select count(*) from clusters) as customer_count,
+        (select count(*) from {{ ref('identity_clusters') }} as clusters) as customer_count,
         (
             select count(*)
-            from clusters
+            from {{ ref('identity_clusters') }} as clusters
             where clusters.is_supercluster
         ) as supercluster_count,
         {{ dbt.listagg(
@@ -126,7 +114,7 @@ changes as (
         count(case when not moves.is_merge then 1 end) as split_count
 
     from moves
-    inner join nodes on moves.from_node_id = nodes.node_id
+    inner join {{ ref('int_identity__nodes') }} as nodes on moves.from_node_id = nodes.node_id
     where
         moves.run_id = {{ current_run() }}
         and nodes.entity = 'customer'
@@ -136,7 +124,7 @@ changes as (
 blocked as (
 
     select count(*) as blocked_count
-    from nodes
+    from {{ ref('int_identity__nodes') }} as nodes
     where nodes.status = 'blocked'
 
 ),

@@ -7,33 +7,9 @@
 
 with
 
-nodes as (
-
-    select * from {{ ref('int_identity__nodes') }}
-
-),
-
-links as (
-
-    select * from {{ ref('int_identity__links') }}
-
-),
-
 observations as (
 
     select * from {{ ref('int_identity__observations') }}
-
-),
-
-components as (
-
-    select * from {{ ref('int_identity__components') }}
-
-),
-
-repairs as (
-
-    select * from {{ ref('int_identity__repairs') }}
 
 ),
 
@@ -66,28 +42,22 @@ linked_by_rule as (
 ),
 
 {% if is_incremental() %}
-known as (
-
-    select * from {{ this }}
-
-),
-
 changed_nodes as (
 
     select nodes.node_id
-    from nodes
+    from {{ ref('int_identity__nodes') }} as nodes
     where nodes.status_changed_run > {{ last_own_run() }}
 
     union
 
     select components.node_id
-    from components
+    from {{ ref('int_identity__components') }} as components
     where components.changed_run > {{ last_own_run() }}
 
     union
 
     select repairs.node_id
-    from repairs
+    from {{ ref('int_identity__repairs') }} as repairs
     where repairs.changed_run > {{ last_own_run() }}
 
     union
@@ -113,7 +83,7 @@ moving_nodes as (
     union
 
     select known.node_id
-    from known
+    from {{ this }} as known
     where known.anchor_node_id in (select changed_nodes.node_id from changed_nodes)
 
 ),
@@ -126,11 +96,11 @@ scope as (
     union
 
     select components.node_id
-    from components
+    from {{ ref('int_identity__components') }} as components
     where
         components.component_id in (
             select moving_components.component_id
-            from components as moving_components
+            from {{ ref('int_identity__components') }} as moving_components
             inner join moving_nodes on moving_components.node_id = moving_nodes.node_id
         )
 
@@ -139,7 +109,7 @@ scope as (
 scope as (
 
     select nodes.node_id
-    from nodes
+    from {{ ref('int_identity__nodes') }} as nodes
 
 ),
 {% endif %}
@@ -160,9 +130,9 @@ standing as (
         ) as is_merging
 
     from scope
-    inner join nodes on scope.node_id = nodes.node_id
-    left join components on nodes.node_id = components.node_id
-    left join repairs on nodes.node_id = repairs.node_id
+    inner join {{ ref('int_identity__nodes') }} as nodes on scope.node_id = nodes.node_id
+    left join {{ ref('int_identity__components') }} as components on nodes.node_id = components.node_id
+    left join {{ ref('int_identity__repairs') }} as repairs on nodes.node_id = repairs.node_id
     left join linked_by_rule on nodes.node_id = linked_by_rule.node_id
     where
         nodes.status in ('active', 'shared', 'attached')
@@ -182,7 +152,7 @@ placed as (
 named_before as (
 
     select distinct known.anchor_node_id
-    from known
+    from {{ this }} as known
     inner join placed on known.node_id = placed.node_id
     where known.anchor_node_id is not null
 
@@ -196,9 +166,9 @@ orphaned_names as (
         nodes.status = 'absent' as is_absent
 
     from named_before
-    inner join nodes on named_before.anchor_node_id = nodes.node_id
-    left join components on named_before.anchor_node_id = components.node_id
-    left join repairs
+    inner join {{ ref('int_identity__nodes') }} as nodes on named_before.anchor_node_id = nodes.node_id
+    left join {{ ref('int_identity__components') }} as components on named_before.anchor_node_id = components.node_id
+    left join {{ ref('int_identity__repairs') }} as repairs
         on
             named_before.anchor_node_id = repairs.node_id
             and components.component_id = repairs.component_id
@@ -219,7 +189,7 @@ heirs as (
         orphaned_names.is_absent,
         min(known.node_id) as heir_node_id
 
-    from known
+    from {{ this }} as known
     inner join orphaned_names on known.anchor_node_id = orphaned_names.anchor_node_id
     left join scope on known.node_id = scope.node_id
     left join placed on known.node_id = placed.node_id
@@ -241,7 +211,7 @@ inherited_names as (
 
     from heirs
     inner join placed on heirs.heir_node_id = placed.node_id
-    left join known on placed.component_id = known.node_id
+    left join {{ this }} as known on placed.component_id = known.node_id
     where
         heirs.is_absent
         or not coalesce(known.was_anchor, false)
@@ -288,7 +258,7 @@ attached as (
         nodes.type_rank,
         identifier_types.attaches_to_last
 
-    from nodes
+    from {{ ref('int_identity__nodes') }} as nodes
     inner join identifier_types on nodes.type_rank = identifier_types.type_rank
     left join linked_by_rule on nodes.node_id = linked_by_rule.node_id
     where
@@ -302,12 +272,12 @@ attached as (
         nodes.type_rank,
         identifier_types.attaches_to_last
 
-    from repairs
-    inner join components
+    from {{ ref('int_identity__repairs') }} as repairs
+    inner join {{ ref('int_identity__components') }} as components
         on
             repairs.node_id = components.node_id
             and repairs.component_id = components.component_id
-    inner join nodes on repairs.node_id = nodes.node_id
+    inner join {{ ref('int_identity__nodes') }} as nodes on repairs.node_id = nodes.node_id
     inner join identifier_types on nodes.type_rank = identifier_types.type_rank
     where
         repairs.is_demoted
@@ -324,7 +294,7 @@ meetings as (
         links.fingerprint
 
     from attached
-    inner join links on attached.node_id = links.node_id
+    inner join {{ ref('int_identity__links') }} as links on attached.node_id = links.node_id
     where links.is_current
 
     union all
@@ -336,7 +306,7 @@ meetings as (
         links.fingerprint
 
     from attached
-    inner join links on attached.node_id = links.centre_node_id
+    inner join {{ ref('int_identity__links') }} as links on attached.node_id = links.centre_node_id
     where links.is_current
 
 ),
@@ -367,7 +337,7 @@ customers as (
         known.anchor_node_id
 
     from met_nodes
-    inner join known on met_nodes.node_id = known.node_id
+    inner join {{ this }} as known on met_nodes.node_id = known.node_id
     left join scope on met_nodes.node_id = scope.node_id
     where
         scope.node_id is null
@@ -410,7 +380,7 @@ parted_components as (
     left join merged on parted.other_node_id = merged.node_id
     {% if is_incremental() %}
     left join scope on parted.other_node_id = scope.node_id
-    left join known
+    left join {{ this }} as known
         on
             parted.other_node_id = known.node_id
             and not known.is_shared
@@ -531,7 +501,7 @@ changed as (
         {{ current_run() }} as changed_run
 
     from assigned
-    left join known on assigned.node_id = known.node_id
+    left join {{ this }} as known on assigned.node_id = known.node_id
     where
         known.node_id is null
         or known.component_id is distinct from assigned.component_id
@@ -549,7 +519,7 @@ changed as (
         known.was_anchor,
         {{ current_run() }} as changed_run
 
-    from known
+    from {{ this }} as known
     inner join scope on known.node_id = scope.node_id
     left join assigned on known.node_id = assigned.node_id
     where

@@ -6,30 +6,18 @@
 
 with
 
-observations as (
-
-    select * from {{ ref('int_identity__observations') }}
-
-),
-
-nodes as (
-
-    select * from {{ ref('int_identity__nodes') }}
-
-),
-
 {% if is_incremental() %}
 touched as (
 
     select observations.fingerprint
-    from observations
+    from {{ ref('int_identity__observations') }} as observations
     where observations.changed_run > {{ last_own_run() }}
 
     union
 
     select observations.fingerprint
-    from observations
-    inner join nodes on observations.node_id = nodes.node_id
+    from {{ ref('int_identity__observations') }} as observations
+    inner join {{ ref('int_identity__nodes') }} as nodes on observations.node_id = nodes.node_id
     where nodes.status_changed_run > {{ last_own_run() }}
 
 ),
@@ -44,8 +32,8 @@ usable_observations as (
         nodes.type_rank,
         nodes.status = 'active' as is_active
 
-    from observations
-    inner join nodes on observations.node_id = nodes.node_id
+    from {{ ref('int_identity__observations') }} as observations
+    inner join {{ ref('int_identity__nodes') }} as nodes on observations.node_id = nodes.node_id
     {% if is_incremental() %}
     inner join touched on observations.fingerprint = touched.fingerprint
     {% endif %}

@@ -7,16 +7,10 @@
 
 with
 
-history as (
-
-    select * from {{ ref('int_identity__assignment_history') }}
-
-),
-
 moving_runs as (
 
     select distinct history.valid_to_run as run_id
-    from history
+    from {{ ref('int_identity__assignment_history') }} as history
     where history.valid_to_run > {{ last_own_run('run_id') }}
 
 ),
@@ -24,7 +18,7 @@ moving_runs as (
 written_runs as (
 
     select distinct history.changed_run as run_id
-    from history
+    from {{ ref('int_identity__assignment_history') }} as history
 
 ),
 
@@ -54,9 +48,9 @@ moved as (
         ended.anchor_node_id as from_node_id,
         begun.anchor_node_id as into_node_id
 
-    from history as ended
+    from {{ ref('int_identity__assignment_history') }} as ended
     inner join marks on ended.valid_to_run = marks.run_id
-    inner join history as begun
+    inner join {{ ref('int_identity__assignment_history') }} as begun
         on
             ended.node_id = begun.node_id
             and ended.valid_to_run = begun.valid_from_run
@@ -76,7 +70,7 @@ living as (
         moved.from_node_id
 
     from moved
-    inner join history
+    inner join {{ ref('int_identity__assignment_history') }} as history
         on
             moved.from_node_id = history.anchor_node_id
             and moved.run_id >= history.valid_from_run
@@ -210,11 +204,11 @@ ranked_links as (
         ) as link_index
 
     from joining_links
-    left join history as centres
+    left join {{ ref('int_identity__assignment_history') }} as centres
         on
             joining_links.centre_node_id = centres.node_id
             and joining_links.run_id = centres.valid_to_run
-    left join history as leaves
+    left join {{ ref('int_identity__assignment_history') }} as leaves
         on
             joining_links.node_id = leaves.node_id
             and joining_links.run_id = leaves.valid_to_run
@@ -242,7 +236,7 @@ former as (
         history.node_id
 
     from left_names
-    inner join history
+    inner join {{ ref('int_identity__assignment_history') }} as history
         on
             left_names.from_node_id = history.anchor_node_id
             and left_names.run_id > history.valid_from_run
@@ -305,7 +299,7 @@ happenings as (
             and former.previous_run < lifted_links.changed_run
             and lifted_links.action = 'link'
             and not lifted_links.is_current
-    left join history as returned
+    left join {{ ref('int_identity__assignment_history') }} as returned
         on
             former.from_node_id = returned.node_id
             and former.run_id = returned.valid_from_run

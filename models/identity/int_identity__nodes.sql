@@ -8,24 +8,6 @@
 
 with
 
-observations as (
-
-    select * from {{ ref('int_identity__observations') }}
-
-),
-
-registry as (
-
-    select * from {{ ref('int_identity__registry') }}
-
-),
-
-linked_counts as (
-
-    select * from {{ ref('int_identity__linked_counts') }}
-
-),
-
 blocked_values as (
 
     select * from {{ ref('int_identity__blocked_values') }}
@@ -47,13 +29,13 @@ max_linked as (
 touched as (
 
     select registry.node_id
-    from registry
+    from {{ ref('int_identity__registry') }} as registry
     where {{ rules_changed('node_rules') }}
 
     union
 
     select observations.node_id
-    from observations
+    from {{ ref('int_identity__observations') }} as observations
     where observations.changed_run > {{ last_own_run() }}
 
 ),
@@ -66,7 +48,7 @@ sightings as (
         max(observations.last_seen_at) as last_seen_at,
         sum(observations.record_count) as record_count
 
-    from observations
+    from {{ ref('int_identity__observations') }} as observations
     inner join touched on observations.node_id = touched.node_id
     where observations.is_current
     group by observations.node_id
@@ -86,7 +68,7 @@ identifiers as (
         sightings.last_seen_at,
         cast(coalesce(sightings.record_count, 0) as {{ dbt.type_bigint() }}) as record_count
 
-    from registry
+    from {{ ref('int_identity__registry') }} as registry
     inner join touched on registry.node_id = touched.node_id
     inner join identifier_types on registry.identifier_type = identifier_types.identifier_type
     left join sightings on registry.node_id = sightings.node_id
@@ -106,7 +88,7 @@ shared as (
             order by linked_types.type_rank
         ) as rule_index
 
-    from linked_counts
+    from {{ ref('int_identity__linked_counts') }} as linked_counts
     inner join identifiers on linked_counts.node_id = identifiers.node_id
     inner join max_linked
         on
@@ -125,7 +107,7 @@ crowds as (
         max(linked_counts.linked_count) as linked_count,
         max(linked_counts.busiest_day_count) as busiest_day_count
 
-    from linked_counts
+    from {{ ref('int_identity__linked_counts') }} as linked_counts
     inner join touched on linked_counts.node_id = touched.node_id
     group by linked_counts.node_id
     having

@@ -71,12 +71,6 @@ present as (
 ),
 
 {% if is_incremental() %}
-known as (
-
-    select * from {{ this }}
-
-),
-
 {% if appended %}
 {% set known_is_first = comes_first(
     'known.first_seen_at', 'known.record_key', 'present.first_seen_at', 'present.record_key'
@@ -104,7 +98,7 @@ grown as (
         present.last_appended_at
 
     from present
-    left join known on present.fingerprint = known.fingerprint
+    left join {{ this }} as known on present.fingerprint = known.fingerprint
     where present.source_model in ('{{ appended | join("', '") }}')
 
 ),
@@ -121,7 +115,7 @@ compared as (
 
 known_rows as (
 
-    select * from known
+    select * from {{ this }} as known
     {% if appended %}
     where source_model not in ('{{ appended | join("', '") }}')
     {% endif %}
@@ -184,7 +178,7 @@ changed as (
 gone as (
 
     select known.*
-    from known
+    from {{ this }} as known
     inner join differing on known.fingerprint = differing.fingerprint
     where not differing.is_current
 
