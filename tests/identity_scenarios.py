@@ -989,6 +989,89 @@ RULES = (
         ),
     ),
     Scenario(
+        "forty emails",
+        (
+            # A mailing robot under one account: four are followed, those seen last.
+            Step(
+                [seen(f"r{i}", i, f"user:a email:{i:02}") for i in range(40)],
+                [
+                    "user:a email:36 email:37 email:38 email:39",
+                    *(f"email:{i:02}" for i in range(36)),
+                ],
+                suppressed=[f"user:a email:{i:02}: limit" for i in range(36)],
+            ),
+            NOTHING,
+            # One of the others is seen more often.
+            Step(
+                [seen("again", 50, "user:a email:07")],
+                [
+                    "user:a email:07 email:37 email:38 email:39",
+                    *(f"email:{i:02}" for i in range(37) if i != 7),
+                ],
+                merges=["email:07 -> user:a: 1, rule_change"],
+                splits=["user:a -> email:36: 1, limit"],
+                suppressed=[f"user:a email:{i:02}: limit" for i in range(37) if i != 7],
+            ),
+            # As many as may be.
+            Step(
+                [gone(*(f"r{i}" for i in range(4, 40)), "again")],
+                ["user:a email:00 email:01 email:02 email:03"],
+                merges=[f"email:{i:02} -> user:a: 1, rule_change" for i in range(4)],
+                suppressed=[],
+            ),
+        ),
+    ),
+    Scenario(
+        "two users at the ends of a chain",
+        (
+            # Of links that are equally often seen, the one seen longest ago gives way.
+            Step(
+                [
+                    seen("ra", 0, "user:a cookie:00"),
+                    *(
+                        seen(f"r{i}", i + 1, f"cookie:{i:02} cookie:{i + 1:02}")
+                        for i in range(20)
+                    ),
+                    seen("rb", 50, "user:b cookie:20"),
+                ],
+                [
+                    "user:a",
+                    "cookie:00 user:b "
+                    + " ".join(f"cookie:{i:02}" for i in range(1, 21)),
+                ],
+                suppressed=["user:a cookie:00: limit"],
+            ),
+            Step(
+                [seen("ra2", 60, "user:a cookie:00")],
+                [
+                    "user:a cookie:00",
+                    "cookie:01 user:b "
+                    + " ".join(f"cookie:{i:02}" for i in range(2, 21)),
+                ],
+                splits=[
+                    "cookie:00 -> cookie:01: 21, limit",
+                    "cookie:00 -> user:a: 1, limit",
+                ],
+                suppressed=["cookie:00 cookie:01: limit"],
+            ),
+            # The middle breaks, and with it the conflict.
+            Step(
+                [gone("r10")],
+                [
+                    "user:a " + " ".join(f"cookie:{i:02}" for i in range(11)),
+                    "cookie:11 user:b "
+                    + " ".join(f"cookie:{i:02}" for i in range(12, 21)),
+                ],
+                splits=[
+                    "cookie:01 -> cookie:11: 11, source_row_gone",
+                    "cookie:01 -> user:a: 10, source_row_gone",
+                ],
+                suppressed=[],
+            ),
+            NOTHING,
+        ),
+    ),
+    Scenario(
         "phones over the years",
         (
             # Two numbers within 30 days are the limit; any number of them over the years is fine.

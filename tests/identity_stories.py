@@ -5,7 +5,7 @@ A story is a function of its seed.
 """
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -37,6 +37,8 @@ POOL = {
     "company": 2,
     "domain": 2,
 }
+# Of limited kinds there are many, so that customers are over their limits by far.
+CROWD = {"user": 5, "loyalty": 8, "email": 8, "phone": 8, "cookie": 8}
 # Values whose order is not the order in which they come, and that sort differently as text.
 VALUES = ["9", "10", "Z", "a", "é", "-1", "B b", "0"]
 
@@ -67,6 +69,20 @@ def mixed_story(seed: int, *, batches: int = 4) -> Story:
             batch += _ruling(chance, source)
         for change in batch:
             change.happen(source)
+        story.append(batch)
+    return story
+
+
+def crowded_story(seed: int, *, batches: int = 4) -> Story:
+    """Rows of two identifiers, so many that nearly all hang together and most links have to give way."""
+    chance = random.Random(seed)
+    story: Story = []
+    for number in range(batches):
+        batch: Batch = []
+        for index in range(chance.randint(0, 14)):
+            kinds = chance.sample(list(CROWD), k=2)
+            named = " ".join(_identifier(chance, kind, CROWD) for kind in kinds)
+            batch.append(seen(f"{number}-{index}", _day(chance), named))
         story.append(batch)
     return story
 
@@ -213,8 +229,10 @@ def _at_most_twice(named: str) -> str:
     return " ".join(kept)
 
 
-def _identifier(chance: random.Random, kind: str) -> str:
-    return f"{kind}:{VALUES[chance.randrange(POOL[kind])].replace(' ', '_')}"
+def _identifier(
+    chance: random.Random, kind: str, pool: Mapping[str, int] = POOL
+) -> str:
+    return f"{kind}:{VALUES[chance.randrange(pool[kind])].replace(' ', '_')}"
 
 
 def _some(chance: random.Random, things: list[str], most: int) -> list[str]:

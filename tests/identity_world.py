@@ -23,6 +23,8 @@ import duckdb
 import yaml
 
 REPO = Path(__file__).parents[1]
+# Not duckdb's own class: see tests/property/test_audiences_conditions.py.
+Connection = Any
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 
 # Strongest first. cookie, under no rule at all, is for graphs that are about shape alone; a row can
@@ -355,7 +357,7 @@ def _link_rule(case: str, rule: Rule) -> tuple[Any, ...]:
 
 
 def _fill(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     table: str,
     columns: Sequence[str],
     rows: Sequence[tuple[Any, ...]],
@@ -367,7 +369,7 @@ def _fill(
 
 
 def _insert(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     table: str,
     columns: Sequence[str],
     rows: Sequence[tuple[Any, ...]],
@@ -380,7 +382,7 @@ def _insert(
         )
 
 
-def _has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+def _has_table(connection: Connection, schema: str, table: str) -> bool:
     return bool(
         connection.execute(
             "select 1 from information_schema.tables where table_schema = ? and table_name = ?",

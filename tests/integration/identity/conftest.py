@@ -10,6 +10,7 @@ from tests.identity_reference import Reference, Tables
 from tests.identity_scenarios import SCENARIOS
 from tests.identity_stories import (
     Story,
+    crowded_story,
     disturbed,
     growing_story,
     late_story,
@@ -68,6 +69,7 @@ def told(opened_world: World) -> Told:
         **{f"mixed-{seed}": mixed_story(seed) for seed in range(250)},
         **{f"growing-{seed}": growing_story(seed) for seed in range(100)},
         **{f"late-{seed}": late_story(seed) for seed in range(60)},
+        **{f"crowded-{seed}": crowded_story(seed) for seed in range(80)},
         **{f"shape-{seed}": shape_story(seed) for seed in range(150)},
     }
     sources = {case: Source() for case in stories}

@@ -54,13 +54,6 @@ def test_suppressed_edges_are_those_of_the_story(
     assert found == [set(latest(scenario, run, "suppressed")) for run in RUNS]
 
 
-@every_story
-def test_the_reference_tells_the_same_story(told: Told, scenario: Scenario) -> None:
-    found = [customers_of(tables) for tables in told.references[scenario.case][:4]]
-
-    assert found == [as_written(latest(scenario, run, "customers")) for run in RUNS]
-
-
 @pytest.mark.parametrize(
     "scenario",
     [each for each in SCENARIOS if each.steps[0].accounts],
