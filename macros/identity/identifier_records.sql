@@ -123,6 +123,36 @@
     {{ fingerprint("concat_ws(chr(30), '" ~ entry.model ~ ' ' ~ columns | map(attribute='type') | join(' ') ~ "', " ~ values | join(', ') ~ ")") }}
 {%- endmacro %}
 
+{# One of a million buckets, in which all rows of a record lie, whichever source it is of.
+
+   Args: entry (of vars.identifier_sources). Returns: a whole-number expression over its model's columns. #}
+{% macro record_bucket(entry) -%}
+    {%- set columns = identifier_columns(entry) -%}
+    mod({{ quick_hash(["'" ~ entry.model ~ ' ' ~ columns | map(attribute='type') | join(' ') ~ "'"] + columns | map(attribute='expression') | list) }}, 1048576)
+{%- endmacro %}
+
+{# What the identity stage reads of the rows of a group, as one number.
+
+   Args: entry (of vars.identifier_sources). Returns: an aggregate expression over its model's columns. #}
+{% macro rows_digest(entry) -%}
+    {{ summed_hash(identifier_columns(entry) | map(attribute='expression') | list + [entry.record_key, entry.seen_at or "''"]) }}
+{%- endmacro %}
+
+{# The condition for rows of a source to count. Args: entry. Returns: a condition over its model's columns. #}
+{% macro is_counted_row(entry) -%}
+    (
+        {%- for identifier in identifier_columns(entry) %}
+        {{ 'or ' if not loop.first }}{{ identifier.expression }} is not null
+        {%- endfor %}
+    )
+    {%- if entry.deleted %}
+    and not {{ entry.deleted }}
+    {%- endif %}
+    {%- if entry.only %}
+    and {{ entry.only }}
+    {%- endif %}
+{%- endmacro %}
+
 {# The identifiers of records, one a row.
 
    Args: records (name of a CTE with the columns of int_identity__records).

@@ -9,7 +9,66 @@
 {% set no_time = 'cast(null as ' ~ dbt.type_timestamp() ~ ')' %}
 {% set long_ago = "cast('1900-01-01' as " ~ dbt.type_timestamp() ~ ")" %}
 
+{% set appended = entries | selectattr('appended_at') | map(attribute='model') | list %}
+{% set compared_entries = entries | rejectattr('appended_at') | list %}
+
 with
+
+{% if is_incremental() and compared_entries %}
+-- Where to look: buckets of rows of which the number or the digest is not what the records have.
+present_buckets as (
+
+    select
+        bucket_rows.bucket,
+        sum(bucket_rows.row_count) as row_count,
+        sum(bucket_rows.content_digest) as content_digest
+
+    from (
+        {% for entry in compared_entries %}
+        select
+            {{ record_bucket(entry) }} as bucket,
+            count(*) as row_count,
+            {{ rows_digest(entry) }} as content_digest
+
+        from {{ ref(entry.model) }}
+        where {{ is_counted_row(entry) }}
+        group by {{ record_bucket(entry) }}
+
+        {{ 'union all' if not loop.last }}
+        {% endfor %}
+    ) as bucket_rows
+    group by bucket_rows.bucket
+
+),
+
+known_buckets as (
+
+    select
+        known.bucket,
+        sum(known.record_count) as row_count,
+        sum(known.content_digest) as content_digest
+
+    from {{ this }} as known
+    where
+        known.is_current
+        {% if appended %}
+        and known.source_model not in ('{{ appended | join("', '") }}')
+        {% endif %}
+    group by known.bucket
+
+),
+
+differing_buckets as (
+
+    select coalesce(present_buckets.bucket, known_buckets.bucket) as bucket
+    from present_buckets
+    full outer join known_buckets on present_buckets.bucket = known_buckets.bucket
+    where
+        present_buckets.row_count is distinct from known_buckets.row_count
+        or present_buckets.content_digest is distinct from known_buckets.content_digest
+
+),
+{% endif %}
 
 {% for entry in entries %}
 {% set seen_at = entry.seen_at or no_time %}
@@ -24,26 +83,23 @@ with
         min({{ seen_at }}) as first_seen_at,
         max({{ seen_at }}) as last_seen_at,
         count(*) as record_count,
+        min({{ record_bucket(entry) }}) as bucket,
+        {{ rows_digest(entry) }} as content_digest,
         max({{ entry.appended_at or no_time }}) as last_appended_at
 
     from {{ ref(entry.model) }}
     where
-        (
-            {% for identifier in identifier_columns(entry) %}
-            {{ 'or ' if not loop.first }}{{ identifier.expression }} is not null
-            {% endfor %}
-        )
-        {% if entry.deleted %}
-        and not {{ entry.deleted }}
-        {% endif %}
-        {% if entry.only %}
-        and {{ entry.only }}
-        {% endif %}
-        {% if entry.appended_at and is_incremental() %}
+        {{ is_counted_row(entry) }}
+        {% if is_incremental() and entry.appended_at %}
         and {{ entry.appended_at }} > (
             select coalesce(max(own_rows.last_appended_at), {{ long_ago }})
             from {{ this }} as own_rows
             where own_rows.source_model = '{{ entry.model }}'
+        )
+        {% elif is_incremental() %}
+        and {{ record_bucket(entry) }} in (
+            select differing_buckets.bucket
+            from differing_buckets
         )
         {% endif %}
     group by {{ record_fingerprint(entry) }}
@@ -51,7 +107,6 @@ with
 ),
 
 {% endfor %}
-{% set appended = entries | selectattr('appended_at') | map(attribute='model') | list %}
 present as (
 
     {% for entry in entries %}
@@ -62,6 +117,8 @@ present as (
         first_seen_at,
         last_seen_at,
         record_count,
+        bucket,
+        content_digest,
         last_appended_at
     from {{ entry.model }}
 
@@ -95,6 +152,8 @@ grown as (
             else present.last_seen_at
         end as last_seen_at,
         present.record_count + coalesce(known.record_count, 0) as record_count,
+        present.bucket,
+        present.content_digest + coalesce(known.content_digest, 0) as content_digest,
         present.last_appended_at
 
     from present
@@ -115,15 +174,19 @@ compared as (
 
 known_rows as (
 
-    select * from {{ this }} as known
+    select known.*
+    from {{ this }} as known
+    {% if compared_entries %}
+    inner join differing_buckets on known.bucket = differing_buckets.bucket
+    {% endif %}
     {% if appended %}
-    where source_model not in ('{{ appended | join("', '") }}')
+    where known.source_model not in ('{{ appended | join("', '") }}')
     {% endif %}
 
 ),
 
--- One pass over all other sources finds what came, changed, and went: every source row of the
--- latter is gone, or names others now.
+-- In those buckets, what came, changed, and went: every source row of the latter is gone, or names
+-- others now.
 differing as (
 
     select
@@ -134,6 +197,8 @@ differing as (
         compared.first_seen_at,
         compared.last_seen_at,
         compared.record_count,
+        compared.bucket,
+        compared.content_digest,
         compared.last_appended_at
 
     from compared
@@ -148,6 +213,7 @@ differing as (
                 or known_rows.record_count <> compared.record_count
                 or known_rows.first_seen_at is distinct from compared.first_seen_at
                 or known_rows.last_seen_at is distinct from compared.last_seen_at
+                or known_rows.content_digest is distinct from compared.content_digest
             )
         )
 
@@ -162,6 +228,8 @@ changed as (
         differing.first_seen_at,
         differing.last_seen_at,
         differing.record_count,
+        differing.bucket,
+        differing.content_digest,
         differing.last_appended_at
 
     from differing
@@ -224,6 +292,8 @@ named as (
         changed.first_seen_at,
         changed.last_seen_at,
         changed.record_count,
+        changed.bucket,
+        changed.content_digest,
         changed.last_appended_at,
         true as is_current
 
@@ -248,6 +318,8 @@ named as (
         gone.first_seen_at,
         gone.last_seen_at,
         gone.record_count,
+        gone.bucket,
+        gone.content_digest,
         gone.last_appended_at,
         false as is_current
 

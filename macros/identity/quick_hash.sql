@@ -1,0 +1,38 @@
+{# A 64-bit hash of several values at once, as fast as the engine can: to tell where to look, never to tell
+   what is the same.
+
+   Args: expressions (list of SQL expressions). Returns: a whole-number expression. #}
+{% macro quick_hash(expressions) -%}
+    {{ return(adapter.dispatch('quick_hash', 'kenning')(expressions)) }}
+{%- endmacro %}
+
+{% macro default__quick_hash(expressions) -%}
+    hash({{ expressions | join(', ') }})
+{%- endmacro %}
+
+{% macro postgres__quick_hash(expressions) -%}
+    hashtextextended(concat_ws(chr(30){% for expression in expressions %}, coalesce(cast({{ expression }} as text), chr(31)){% endfor %}), 0)
+{%- endmacro %}
+
+{% macro spark__quick_hash(expressions) -%}
+    xxhash64({{ expressions | join(', ') }})
+{%- endmacro %}
+
+{% macro bigquery__quick_hash(expressions) -%}
+    farm_fingerprint(to_json_string([{% for expression in expressions %}cast({{ expression }} as string){{ ', ' if not loop.last }}{% endfor %}]))
+{%- endmacro %}
+
+{# A sum of quick hashes, too large a number for 64 bits.
+
+   Args: expressions (list of SQL expressions). Returns: an aggregate expression. #}
+{% macro summed_hash(expressions) -%}
+    {{ return(adapter.dispatch('summed_hash', 'kenning')(expressions)) }}
+{%- endmacro %}
+
+{% macro default__summed_hash(expressions) -%}
+    sum(cast({{ quick_hash(expressions) }} as decimal(38, 0)))
+{%- endmacro %}
+
+{% macro duckdb__summed_hash(expressions) -%}
+    sum({{ quick_hash(expressions) }})
+{%- endmacro %}
