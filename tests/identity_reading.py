@@ -30,6 +30,7 @@ class CaseTables:
         ruled_edges: Both ends of the edges that link rules made.
         suppressed: identity_suppressed_edges.
         blocked: identity_blocked.
+        review: What identity_review finds of an identifier, and whether it is blocked.
         clusters: Of identity_clusters the number of identifiers, of shared ones, the
             identifiers of each type as text, and the number of edges that hold and that do not.
         merges: Who was merged into whom in this run: from, into, identifiers, cause, record key.
@@ -44,6 +45,7 @@ class CaseTables:
     ruled_edges: set[Edge] = field(default_factory=set)
     suppressed: dict[Edge, tuple[str, Evidence]] = field(default_factory=dict)
     blocked: set[Identifier] = field(default_factory=set)
+    review: dict[Identifier, tuple[str, bool]] = field(default_factory=dict)
     clusters: dict[Identifier, tuple[int, int, str, int, int]] = field(
         default_factory=dict
     )
@@ -194,6 +196,11 @@ class _Readers:
             "select identifier_type, identifier_value from identity.identity_blocked"
         ):
             self.case(value).blocked.add(_bare(kind, value))
+        for kind, value, finding, is_blocked in self.rows(
+            "select identifier_type, identifier_value, finding, is_blocked "
+            "from identity.identity_review"
+        ):
+            self.case(value).review[_bare(kind, value)] = (finding, is_blocked)
 
     def read_clusters(self) -> None:
         for entity_id, size, shared, kinds, edges, suppressed in self.rows(

@@ -3,8 +3,9 @@
 The stories and the runs are those of conftest.told.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -160,6 +161,23 @@ def test_no_customer_is_over_a_limit_unless_a_link_rule_says_so(told: Told) -> N
     ]
 
     assert not over
+
+
+def test_no_customer_has_more_phones_in_thirty_days_than_two(told: Told) -> None:
+    days: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+    for row in told.runs[-1].named_rows("identity_map"):
+        case = row["identifier_value"].partition(".")[0]
+        is_ruled = any(rule.action == "link" for rule in told.sources[case].rules)
+        is_counted = row["identifier_type"] == "phone" and row["first_seen_at"]
+        if is_counted and not row["is_shared"] and not is_ruled:
+            days[case, row["customer_id"]].append(row["first_seen_at"])
+
+    assert not [
+        found
+        for found in map(sorted, days.values())
+        for first, third in zip(found, found[2:], strict=False)
+        if third - first < timedelta(days=30)
+    ]
 
 
 def standing_rules(
