@@ -43,7 +43,8 @@ touched as (
 
     select assignments.anchor_node_id
     from {{ ref('int_identity__assignments') }} as assignments
-    inner join {{ ref('int_identity__links') }} as links on assignments.node_id = links.centre_node_id
+    inner join {{ ref('int_identity__links') }} as links
+        on assignments.node_id = links.centre_node_id
     where links.changed_run > {{ last_own_run() }}
 
     union
@@ -298,7 +299,8 @@ clusters as (
         cast({{ current_run() }} as {{ dbt.type_bigint() }}) as changed_run
 
     from measured
-    inner join {{ ref('int_identity__registry') }} as anchors on measured.anchor_node_id = anchors.node_id
+    inner join {{ ref('int_identity__registry') }} as anchors
+        on measured.anchor_node_id = anchors.node_id
 
     {% if is_incremental() %}
     union all
@@ -324,7 +326,8 @@ clusters as (
         cast({{ current_run() }} as {{ dbt.type_bigint() }}) as changed_run
 
     from touched
-    inner join {{ ref('int_identity__registry') }} as anchors on touched.anchor_node_id = anchors.node_id
+    inner join {{ ref('int_identity__registry') }} as anchors
+        on touched.anchor_node_id = anchors.node_id
     left join measured on touched.anchor_node_id = measured.anchor_node_id
     where measured.anchor_node_id is null
     {% endif %}

@@ -6,6 +6,9 @@
     meta={'removed_when': 'customer_id is null'}
 ) }}
 
+{# In a later run, one that is gone from the map is a row without a customer. #}
+{% set join_kind = 'left' if is_incremental() else 'inner' %}
+
 with
 
 {% if is_incremental() %}
@@ -51,8 +54,9 @@ identity_map as (
     inner join touched on assignments.node_id = touched.node_id
     {% endif %}
     inner join {{ ref('int_identity__nodes') }} as nodes on assignments.node_id = nodes.node_id
-    inner join {{ ref('int_identity__registry') }} as registry on assignments.node_id = registry.node_id
-    {{ 'left' if is_incremental() else 'inner' }} join {{ ref('int_identity__registry') }} as anchors
+    inner join {{ ref('int_identity__registry') }} as registry
+        on assignments.node_id = registry.node_id
+    {{ join_kind }} join {{ ref('int_identity__registry') }} as anchors
         on assignments.anchor_node_id = anchors.node_id
     where nodes.entity = 'customer'
 

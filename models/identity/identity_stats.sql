@@ -91,7 +91,7 @@ largest as (
 sizes as (
 
     select
-        (select count(*) from {{ ref('identity_clusters') }} as clusters) as customer_count,
+        (select count(*) from {{ ref('identity_clusters') }}) as customer_count,
         (
             select count(*)
             from {{ ref('identity_clusters') }} as clusters

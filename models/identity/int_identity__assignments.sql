@@ -131,7 +131,8 @@ standing as (
 
     from scope
     inner join {{ ref('int_identity__nodes') }} as nodes on scope.node_id = nodes.node_id
-    left join {{ ref('int_identity__components') }} as components on nodes.node_id = components.node_id
+    left join {{ ref('int_identity__components') }} as components
+        on nodes.node_id = components.node_id
     left join {{ ref('int_identity__repairs') }} as repairs on nodes.node_id = repairs.node_id
     left join linked_by_rule on nodes.node_id = linked_by_rule.node_id
     where
@@ -166,8 +167,10 @@ orphaned_names as (
         nodes.status = 'absent' as is_absent
 
     from named_before
-    inner join {{ ref('int_identity__nodes') }} as nodes on named_before.anchor_node_id = nodes.node_id
-    left join {{ ref('int_identity__components') }} as components on named_before.anchor_node_id = components.node_id
+    inner join {{ ref('int_identity__nodes') }} as nodes
+        on named_before.anchor_node_id = nodes.node_id
+    left join {{ ref('int_identity__components') }} as components
+        on named_before.anchor_node_id = components.node_id
     left join {{ ref('int_identity__repairs') }} as repairs
         on
             named_before.anchor_node_id = repairs.node_id
