@@ -279,7 +279,9 @@ happenings as (
             end
         ) as has_attached,
         max(case when repairs.changed_run > former.previous_run then 1 else 0 end) as has_repair,
-        max(case when returned.node_id is not null then 1 else 0 end) as has_returned
+        -- the anchor is somebody's again, and was nobody's in the run before
+        max(case when returned.node_id is not null and left_behind.node_id is null then 1 else 0 end)
+            as has_returned
 
     from former
     inner join {{ ref('int_identity__nodes') }} as nodes on former.node_id = nodes.node_id
@@ -303,6 +305,10 @@ happenings as (
         on
             former.from_node_id = returned.node_id
             and former.run_id = returned.valid_from_run
+    left join {{ ref('int_identity__assignment_history') }} as left_behind
+        on
+            former.from_node_id = left_behind.node_id
+            and former.run_id = left_behind.valid_to_run
     group by
         former.run_id,
         former.from_node_id
