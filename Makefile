@@ -88,7 +88,7 @@ bench-identity: $(BENCH_INSTALLED) ## Measure identity resolution beside other w
 	@.venv-bench/bin/python -m tests.benchmarks.bench_identity
 
 .PHONY: bench-identity-100m
-bench-identity-100m: $(BENCH_INSTALLED) ## The same on a hundred million edges (20 GB of disk, 18 GB of memory)
+bench-identity-100m: $(BENCH_INSTALLED) ## The same on a hundred million edges (20 GB of disk, 16 GB of memory)
 	@.venv-bench/bin/python -m tests.benchmarks.bench_identity 100m
 
 .PHONY: lock

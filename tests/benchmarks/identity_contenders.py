@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-MEMORY_LIMIT = "16GB"
+MEMORY_LIMIT = "12GB"
 PASSES = 5
 HOPS_A_PASS = 3
 
