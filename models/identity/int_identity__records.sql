@@ -157,7 +157,11 @@ grown as (
         present.last_appended_at
 
     from present
-    left join {{ this }} as known on present.fingerprint = known.fingerprint
+    -- what was read before the source was said to grow is read again, and counts once
+    left join {{ this }} as known
+        on
+            present.fingerprint = known.fingerprint
+            and known.last_appended_at is not null
     where present.source_model in ('{{ appended | join("', '") }}')
 
 ),

@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PARTS = {
     "kernel": "tests.benchmarks.bench_identity_kernel",
+    "stage": "tests.benchmarks.bench_identity_stage",
     "accuracy_records": "tests.benchmarks.bench_identity_accuracy records",
     "accuracy_mess": "tests.benchmarks.bench_identity_accuracy mess",
     "accuracy_demo": "tests.benchmarks.bench_identity_accuracy demo",
