@@ -280,8 +280,15 @@ happenings as (
         ) as has_attached,
         max(case when repairs.changed_run > former.previous_run then 1 else 0 end) as has_repair,
         -- the anchor is somebody's again, and was nobody's in the run before
-        max(case when returned.node_id is not null and left_behind.node_id is null then 1 else 0 end)
-            as has_returned
+        max(
+            case
+                when
+                    returned.node_id is not null
+                    and left_behind.node_id is null
+                    then 1
+                else 0
+            end
+        ) as has_returned
 
     from former
     inner join {{ ref('int_identity__nodes') }} as nodes on former.node_id = nodes.node_id
@@ -325,6 +332,7 @@ caused as (
         moves.identifier_count,
         moves.is_merge,
         case
+            when coalesce(runs.is_full_refresh, false) then 'full_refresh'
             when moves.is_merge and ranked_links.rule_id is not null then 'link'
             when moves.is_merge and ranked_links.node_id is not null then 'record'
             when moves.is_merge then 'rule_change'
@@ -337,17 +345,24 @@ caused as (
             when happenings.has_returned = 1 then 'name_returned'
             else 'source_row_gone'
         end as cause,
-        case when moves.is_merge then ranked_links.centre_node_id end as left_node_id,
-        case when moves.is_merge then ranked_links.node_id end as right_node_id,
+        case when moves.is_merge and not coalesce(runs.is_full_refresh, false) then ranked_links.centre_node_id end
+            as left_node_id,
+        case when moves.is_merge and not coalesce(runs.is_full_refresh, false) then ranked_links.node_id end
+            as right_node_id,
         case
-            when not moves.is_merge then null
+            when not moves.is_merge or coalesce(runs.is_full_refresh, false) then null
             when ranked_links.rule_id is not null then 'link_rules'
             else records.source_model
         end as source_model,
-        case when moves.is_merge then coalesce(records.record_key, ranked_links.rule_id) end
+        case
+            when moves.is_merge and not coalesce(runs.is_full_refresh, false)
+                then coalesce(records.record_key, ranked_links.rule_id)
+        end
             as record_key
 
     from moves
+    -- a full refresh marks every row as its own, so it cannot tell what was new
+    left join {{ ref('int_identity__runs') }} as runs on moves.run_id = runs.run_id
     left join ranked_links
         on
             moves.run_id = ranked_links.run_id
