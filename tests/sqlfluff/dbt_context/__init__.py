@@ -87,6 +87,13 @@ class _Adapter:
         return f'"{name}"'
 
 
+class _Flags:
+    """What dbt was asked for."""
+
+    FULL_REFRESH = False
+    WHICH = "compile"
+
+
 class _Regex:
     match = staticmethod(_re.match)
 
@@ -97,4 +104,5 @@ class _Modules:
 
 dbt = _Dbt()
 adapter = _Adapter()
+flags = _Flags()
 modules = _Modules()
