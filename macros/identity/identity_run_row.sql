@@ -10,7 +10,8 @@
         {{ as_of() }} as as_of,
         md5('{{ local_md5(tojson(node_settings)) }}' || coalesce(blocking_rules.rules_text, '')) as node_rules_fingerprint,
         md5('{{ local_md5(tojson(cluster_settings)) }}' || coalesce(link_rules.rules_text, '')) as cluster_rules_fingerprint,
-        '{{ invocation_id }}' as invocation_id
+        '{{ invocation_id }}' as invocation_id,
+        {{ 'true' if flags.FULL_REFRESH else 'false' }} as is_full_refresh
     from (
         select {{ dbt.listagg(
             "blocked.identifier_type || ' ' || blocked.match || ' ' || blocked.value",
@@ -35,10 +36,29 @@
    Returns: an insert that does nothing in a run that int_identity__runs, or another model, began. #}
 {% macro begin_identity_run() -%}
     {%- if this.identifier not in ['int_identity__runs', 'identity_link_rules'] -%}
+    {%- do check_last_refresh() -%}
     {%- set runs = this.incorporate(path={'identifier': 'int_identity__runs'}) -%}
-    insert into {{ runs }} (run_id, as_of, node_rules_fingerprint, cluster_rules_fingerprint, invocation_id)
-    select run_id, as_of, node_rules_fingerprint, cluster_rules_fingerprint, invocation_id
+    insert into {{ runs }} (run_id, as_of, node_rules_fingerprint, cluster_rules_fingerprint, invocation_id, is_full_refresh)
+    select run_id, as_of, node_rules_fingerprint, cluster_rules_fingerprint, invocation_id, is_full_refresh
     from ({{ identity_run_row('(select coalesce(max(run_id), 0) from ' ~ runs ~ ')') }}) as begun
     where not exists (select 1 from {{ runs }} as known where known.invocation_id = '{{ invocation_id }}')
+    {%- endif -%}
+{%- endmacro %}
+
+{# Stop a run that would go on from a half-done full refresh. Tables that were rebuilt have forgotten what is
+   gone, and those that were not would never hear of it: an erased person would stay.
+
+   A refresh is done when identity_stats, which comes last, has counted it. #}
+{% macro check_last_refresh() -%}
+    {%- if execute and flags.WHICH in ['run', 'build', 'retry'] and not flags.FULL_REFRESH -%}
+        {%- set runs = load_relation(this.incorporate(path={'identifier': 'int_identity__runs'})) -%}
+        {%- set stats = load_relation(this.incorporate(path={'identifier': 'identity_stats'})) -%}
+        {%- if runs is not none -%}
+            {%- set last_refresh = run_query('select coalesce(max(run_id), 0) as run_id from ' ~ runs ~ ' where is_full_refresh').columns[0].values()[0] | int -%}
+            {%- set last_counted = 0 if stats is none else run_query('select coalesce(max(run_id), 0) as run_id from ' ~ stats).columns[0].values()[0] | int -%}
+            {%- if last_refresh > last_counted -%}
+                {{- exceptions.raise_compiler_error("A full refresh of the identity stage broke off (run " ~ last_refresh ~ " of int_identity__runs), so some of its tables are new and some are old. Nothing was changed now. Finish it: dbt run --full-refresh --profiles-dir . -s models/identity") -}}
+            {%- endif -%}
+        {%- endif -%}
     {%- endif -%}
 {%- endmacro %}

@@ -332,6 +332,7 @@ caused as (
         moves.identifier_count,
         moves.is_merge,
         case
+            when coalesce(runs.is_full_refresh, false) then 'full_refresh'
             when moves.is_merge and ranked_links.rule_id is not null then 'link'
             when moves.is_merge and ranked_links.node_id is not null then 'record'
             when moves.is_merge then 'rule_change'
@@ -344,17 +345,27 @@ caused as (
             when happenings.has_returned = 1 then 'name_returned'
             else 'source_row_gone'
         end as cause,
-        case when moves.is_merge then ranked_links.centre_node_id end as left_node_id,
-        case when moves.is_merge then ranked_links.node_id end as right_node_id,
         case
-            when not moves.is_merge then null
+            when moves.is_merge and not coalesce(runs.is_full_refresh, false)
+                then ranked_links.centre_node_id
+        end as left_node_id,
+        case
+            when moves.is_merge and not coalesce(runs.is_full_refresh, false)
+                then ranked_links.node_id
+        end as right_node_id,
+        case
+            when not moves.is_merge or coalesce(runs.is_full_refresh, false) then null
             when ranked_links.rule_id is not null then 'link_rules'
             else records.source_model
         end as source_model,
-        case when moves.is_merge then coalesce(records.record_key, ranked_links.rule_id) end
-            as record_key
+        case
+            when moves.is_merge and not coalesce(runs.is_full_refresh, false)
+                then coalesce(records.record_key, ranked_links.rule_id)
+        end as record_key
 
     from moves
+    -- a full refresh marks every row as its own, so it cannot tell what was new
+    left join {{ ref('int_identity__runs') }} as runs on moves.run_id = runs.run_id
     left join ranked_links
         on
             moves.run_id = ranked_links.run_id
