@@ -1096,6 +1096,34 @@ RULES = (
         ),
     ),
     Scenario(
+        "third phone on the thirtieth day",
+        (
+            # The first of three is out of the thirty days that the third ends.
+            Step(
+                [
+                    seen("r1", 0, "user:a phone:b"),
+                    seen("r2", 15, "user:a phone:c"),
+                    seen("r3", 30, "user:a phone:d"),
+                ],
+                ["user:a phone:b phone:c phone:d"],
+            ),
+            NOTHING,
+            # No: it was seen half a day before already.
+            Step(
+                [seen("late", 29.5, "user:a phone:d")],
+                ["user:a phone:c phone:d", "phone:b"],
+                splits=["user:a -> phone:b: 1, limit"],
+                suppressed=["user:a phone:b: limit"],
+            ),
+            Step(
+                [gone("late")],
+                ["user:a phone:b phone:c phone:d"],
+                merges=["phone:b -> user:a: 1, rule_change"],
+                suppressed=[],
+            ),
+        ),
+    ),
+    Scenario(
         "attach only",
         (
             # An address of the network lies with the customer seen with it most, and merges nobody.

@@ -1,6 +1,6 @@
 """Rules that change in dbt_project.yml between two runs repair all history, and lifting them gives the old ids back.
 
-Five runs: as it was, tighter, looser, another order of strength, as it was. In a sixth, suspects are blocked.
+Four runs: as it was, tighter, looser and in another order of strength, as it was. In a fifth, suspects are blocked.
 Contradictory link rules stop a run.
 """
 
@@ -36,19 +36,21 @@ TIGHTER = types_with(
     phone={"limit": 1, "limit_days": 365},
     cookie={"merges": False},
 )
-LOOSER = types_with(
-    user_id={"unique": False, "limit": 2},
-    email={"limit": None, "max_linked": {}},
-    device_id={"max_linked": {"user_id": 2}},
-    phone={"limit_days": None},
-    ip_hash={"merges": True},
+LOOSER = tuple(
+    reversed(
+        types_with(
+            user_id={"unique": False, "limit": 2},
+            email={"limit": None, "max_linked": {}},
+            device_id={"max_linked": {"user_id": 2}},
+            phone={"limit_days": None},
+            ip_hash={"merges": True},
+        )
+    )
 )
-REORDERED = tuple(reversed(TYPES))
 TYPES_OF_RUNS: tuple[tuple[dict[str, Any], ...], ...] = (
     TYPES,
     TIGHTER,
     LOOSER,
-    REORDERED,
     TYPES,
 )
 RUNS = range(len(TYPES_OF_RUNS))
@@ -70,12 +72,11 @@ SCENARIOS = (
             Step(
                 customers=["user:a email:1 email:2 email:3 email:4"],
                 merges=[
-                    "email:1 -> user:a: 1, rule_change",
-                    "email:2 -> user:a: 1, rule_change",
+                    "email:1 -> user:a: 1, record r1",
+                    "email:2 -> user:a: 1, record r2",
                 ],
                 suppressed=[],
             ),
-            Step(),
             Step(),
         ),
     ),
@@ -111,7 +112,6 @@ SCENARIOS = (
                     "user:b device:d: max_linked",
                 ],
             ),
-            Step(),
         ),
     ),
     Scenario(
@@ -138,7 +138,6 @@ SCENARIOS = (
                 merges=["email:b -> email:a: 1, record r2"],
                 suppressed=[],
             ),
-            Step(),
             Step(),
         ),
     ),
@@ -177,7 +176,7 @@ def ruling(world: World) -> Ruling:
         **{
             each.case: [list(step.changes) for step in each.steps] for each in SCENARIOS
         },
-        **{f"mixed-{seed}": [*mixed_story(seed), []] for seed in range(1000, 1120)},
+        **{f"mixed-{seed}": mixed_story(seed) for seed in range(1000, 1120)},
     }
     sources = {case: Source() for case in stories}
     still = {f"still-{seed}": happened(mixed_story(seed)) for seed in range(2000, 2080)}
@@ -327,7 +326,7 @@ def test_contradictory_link_rules_stop_the_run_and_are_named(world: World) -> No
     world.run("--select", "identity_link_rules")
     world.load({"torn": source})
 
-    is_done, message = world.dbt("run")
+    is_done, message = world.dbt("run", "--select", "+int_identity__overrides")
 
     assert not is_done
     assert "contradict" in message
