@@ -13,7 +13,10 @@ import pytest
 
 from tests.integration.conftest import DemoRuns
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.exhaustive,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
 
 # Somebody whom a tool receives, by the account that bought and the address that consented.
 RECIPIENT = """
