@@ -47,6 +47,10 @@ test: $(INSTALLED) ## Run every test (ARGS="-k audiences" narrows)
 test-exhaustive: $(INSTALLED) ## Run the long suites too: every source off and alone, every moment to be killed at
 	@KENNING_KILL_STEP=1 $(BIN)/python -m pytest -m exhaustive $(ARGS)
 
+.PHONY: test-sweep
+test-sweep: $(INSTALLED) ## Look for stories that break identity: thousands, killed at every turn (half an hour)
+	@$(BIN)/python -m pytest -m sweep $(ARGS)
+
 .PHONY: lint
 lint: $(INSTALLED) ## Check format, types, SQL, YAML, imports and compiled audiences
 	$(BIN)/ruff format --check .

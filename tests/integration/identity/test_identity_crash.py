@@ -93,7 +93,7 @@ def random_kills(seed: int) -> list[Disturbance]:
                 only("+int_identity__components"),
                 only("identity_map", "int_identity__records", "identity_stats"),
             ],
-            marks=pytest.mark.exhaustive,
+            marks=pytest.mark.sweep,
         ),
         pytest.param(
             [
@@ -102,10 +102,10 @@ def random_kills(seed: int) -> list[Disturbance]:
                 refresh_killed_at(300),
                 refresh_killed_at(550),
             ],
-            marks=pytest.mark.exhaustive,
+            marks=pytest.mark.sweep,
         ),
         *(
-            pytest.param(random_kills(seed), marks=pytest.mark.exhaustive)
+            pytest.param(random_kills(seed), marks=pytest.mark.sweep)
             for seed in range(12)
         ),
     ],

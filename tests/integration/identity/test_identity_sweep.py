@@ -35,7 +35,7 @@ def stories_of(seed: int) -> dict[str, Story]:
     }
 
 
-@pytest.mark.exhaustive
+@pytest.mark.sweep
 @given(seed=st.integers(10**3, 10**6))
 @example(seed=42)
 @settings(
