@@ -3,7 +3,12 @@
    Args: last_run (scalar SQL expression, the run before; 0 for none).
    Returns: a query of one row with the columns of int_identity__runs. #}
 {% macro identity_run_row(last_run) -%}
-    {%- set node_settings = [var('identifier_types'), var('identity_entities'), identity_hygiene()] -%}
+    {#- What a limit says concerns clusters alone: a changed one leaves the identifiers themselves as they are. #}
+    {%- set node_types = [] -%}
+    {%- for entry in identifier_type_entries() -%}
+        {%- do node_types.append([entry.type, entry.entity, entry.limit == 1, entry.merges, entry.max_linked, entry.blocked_as, entry.normaliser]) -%}
+    {%- endfor -%}
+    {%- set node_settings = [node_types, var('identity_entities'), identity_hygiene()] -%}
     {%- set cluster_settings = [var('identifier_types'), var('supercluster_identifiers')] -%}
     select
         cast({{ last_run }} + 1 as {{ dbt.type_bigint() }}) as run_id,
