@@ -48,7 +48,7 @@ test-exhaustive: $(INSTALLED) ## Run the long suites too: every source off and a
 	@KENNING_KILL_STEP=1 $(BIN)/python -m pytest -m exhaustive $(ARGS)
 
 .PHONY: test-sweep
-test-sweep: $(INSTALLED) ## Look for stories that break identity: thousands, killed at every turn (half an hour)
+test-sweep: $(INSTALLED) ## Look for stories that break identity: thousands, killed at every turn
 	@$(BIN)/python -m pytest -m sweep $(ARGS)
 
 .PHONY: lint
