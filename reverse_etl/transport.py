@@ -1,9 +1,8 @@
 """The only place that speaks HTTP: requests, waiting, trying again, giving up.
 
-Every request carries an idempotency key and is safe to repeat. A wait that the server asks
-for is honoured and burns no attempt; faults back off with full jitter. Both end with the
-request's time budget. What is raised in the end says whether the request may have been
-applied.
+A wait that the server asks for is honoured and burns no attempt; faults back off with full
+jitter. Both end with the request's time budget. What is raised in the end says whether the
+request may have been applied, and what may be done about it.
 
 No body, header or query of a request or an answer reaches an error or a log.
 """
@@ -11,25 +10,31 @@ No body, header or query of a request or an answer reaches an error or a log.
 import email.utils
 import ipaddress
 import random
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx
+import orjson
 
 from reverse_etl.errors import (
+    BatchRefusedError,
+    ErrorClass,
     FatalDeliveryError,
+    QuotaExhaustedError,
     RetryableDeliveryError,
     SyncConfigurationError,
 )
 from warehouse.manifest import Json
 
-_RETRYABLE_STATUSES = frozenset({408, 500, 502, 503, 504})
-_NOTHING_DONE_STATUSES = frozenset({408})
+_RETRYABLE_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
+_NOTHING_DONE_STATUSES = frozenset({408, 425})
+_REFUSED_CONTENT = frozenset({400, 409, 413, 422})
 _THROTTLED = 429
 _RANDOM = random.SystemRandom()
 
@@ -75,55 +80,233 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A server's answer: its status and its body as JSON."""
+class Feedback:
+    """What an answer says about a limit, in seconds from now and requests.
+
+    `is_throttled` says that the request was refused for being too fast. `reset_s` is when
+    the window ends, `remaining` what is left of it; None where the answer does not say.
+    """
+
+    is_throttled: bool
+    remaining: int | None = None
+    reset_s: float | None = None
+
+
+class RateLimiter(Protocol):
+    """Keeps requests below the vendor's limits, across threads and processes."""
+
+    def acquire(self, group: str) -> None:
+        """Wait until a request of this group may begin.
+
+        Raises:
+            QuotaExhaustedError: The day's quota is used up.
+        """
+        ...
+
+    def release(self, group: str) -> None:
+        """The request has ended: gives back its place among those under way."""
+        ...
+
+    def learn(self, group: str, feedback: Feedback) -> None:
+        """Heed what an answer says about the limit."""
+        ...
+
+
+class NoLimit:
+    """A limiter that lets everything through."""
+
+    def acquire(self, group: str) -> None:
+        """Do not wait."""
+
+    def release(self, group: str) -> None:
+        """Nothing was taken."""
+
+    def learn(self, group: str, feedback: Feedback) -> None:
+        """Nothing to heed."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """How requests are made, whatever the destination.
+
+    Attributes:
+        policy: See `RetryPolicy`.
+        limiter: See `RateLimiter`.
+        transport: Stands in for the network in tests.
+        sleep: Waits for a number of seconds.
+        clock: Seconds that only grow.
+        now: The present moment, UTC.
+        jitter: A number from 0 to 1, for the random waits.
+        allow_private_addresses: Whether hosts in private address ranges may be asked.
+    """
+
+    policy: RetryPolicy = RetryPolicy()
+    limiter: RateLimiter = field(default_factory=NoLimit)
+    transport: httpx.BaseTransport | None = None
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    jitter: Callable[[], float] = _RANDOM.random
+    allow_private_addresses: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A server's answer. Header names are lower-case."""
 
     status: int
-    body: Json
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+    place: str = ""
+
+    def json(self) -> Json:
+        """The body as JSON.
+
+        Raises:
+            FatalDeliveryError: It is not; the interface is not the one that is known.
+        """
+        try:
+            parsed: Json = orjson.loads(self.content)
+        except ValueError:
+            raise self.undocumented() from None
+        return parsed
+
+    def undocumented(self) -> FatalDeliveryError:
+        """The error for an answer that is not what the interface promises."""
+        return FatalDeliveryError(
+            f"{self.place} answered {self.status} with something that its interface does "
+            "not have. The sync stopped, because the interface is not the one it knows. "
+            "Check the URL and the version.",
+            is_in_doubt=True,
+            error_class=ErrorClass.INTERNAL,
+        )
 
 
-class HttpTransport:
-    """A connection to one service, with its token.
+class Reading(Protocol):
+    """What a vendor's answer means, where its status alone does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled(Reading):
+    """Too fast. `wait_s` is what it asks for; None to use Retry-After or back off."""
+
+    wait_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfQuota(Reading):
+    """Nothing more for `resume_s` seconds."""
+
+    resume_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Expired(Reading):
+    """The token is no longer good; it is refreshed once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faulty(Reading):
+    """A fault that may pass. `may_be_applied` is false when nothing was done."""
+
+    may_be_applied: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Reading):
+    """Refused for the content of the batch; nothing was applied."""
+
+    code: str | None = None
+    error_class: ErrorClass = ErrorClass.OTHER
+    is_too_large: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped(Reading):
+    """Every later request would fail too: AUTH, PERMISSION or CONFIG."""
+
+    error_class: ErrorClass
+    code: str | None = None
+
+
+Reader: TypeAlias = Callable[[Response], Reading | None]
+"""Reads an answer; None leaves it to its status."""
+
+FeedbackReader: TypeAlias = Callable[[Response], Feedback | None]
+
+
+class Auth(Protocol):
+    """Who we are, as headers of a request."""
+
+    def headers(self, client: "HttpClient") -> Mapping[str, str]:
+        """Headers of the next request; may fetch a token first."""
+        ...
+
+    def refresh(self) -> bool:
+        """Forget a token that was refused. False when there is no other to be had."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAuth:
+    """A token that does not change: `<header>: <prefix><token>`."""
+
+    token: Secret
+    header: str = "authorization"
+    prefix: str = "Bearer "
+
+    def headers(self, client: "HttpClient") -> Mapping[str, str]:
+        """The one header."""
+        del client
+        return {self.header: f"{self.prefix}{self.token.reveal()}"}
+
+    def refresh(self) -> bool:
+        """There is no other token."""
+        return False
+
+
+class HttpClient:
+    """A connection to one service. For use by several threads at once.
 
     Args:
         base_url: Scheme, host, port and perhaps a path. Plain http only to this machine,
             since the token travels with each request.
-        token: Sent as a bearer token.
-        policy: See `RetryPolicy`.
-        http: Stands in for the network in tests.
-        sleep: Waits for a number of seconds.
-        clock: Seconds that only grow.
-        jitter: A number from 0 to 1, for the random waits.
+        auth: Who we are; None for nobody.
+        options: See `HttpOptions`.
+        headers: Sent with every request.
+        read: What the vendor's answers mean beyond their status.
+        read_feedback: What they say about limits.
 
     Raises:
-        SyncConfigurationError: The URL is not one, or is plain http to another machine.
+        SyncConfigurationError: The URL is not one, is plain http to another machine, or
+            names a private address that is not allowed.
     """
 
     def __init__(
         self,
         base_url: str,
-        token: Secret,
+        auth: Auth | None,
+        options: HttpOptions,
         *,
-        policy: RetryPolicy = RetryPolicy(),
-        http: httpx.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-        jitter: Callable[[], float] = _RANDOM.random,
+        headers: Mapping[str, str] | None = None,
+        read: Reader | None = None,
+        read_feedback: FeedbackReader | None = None,
     ) -> None:
         is_local = _check_url(base_url)
         self._client = httpx.Client(
             base_url=base_url,
-            headers={"authorization": f"Bearer {token.reveal()}"},
-            timeout=policy.timeout_s,
-            transport=http,
+            headers=dict(headers or {}),
+            timeout=options.policy.timeout_s,
+            transport=options.transport,
             follow_redirects=False,
             # A proxy of the environment has no business with this machine's own services.
             trust_env=not is_local,
         )
-        self._policy = policy
-        self._sleep = sleep
-        self._clock = clock
-        self._jitter = jitter
+        self._auth = auth
+        self._options = options
+        self._read = read
+        self._read_feedback = read_feedback
+        self._count_lock = threading.Lock()
         self.request_count = 0
 
     def __enter__(self) -> Self:
@@ -137,100 +320,261 @@ class HttpTransport:
     ) -> None:
         self._client.close()
 
-    def post(self, path: str, body: Json, *, idempotency_key: str) -> Answer:
-        """Post JSON and return the answer once it is a success.
+    @property
+    def options(self) -> HttpOptions:
+        """How requests are made."""
+        return self._options
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Json = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        group: str = "default",
+        is_repeatable: bool = True,
+        idempotency_key: str | None = None,
+        accepts: frozenset[int] = frozenset(),
+        is_authorised: bool = True,
+    ) -> Response:
+        """Make one request and return the answer once it is a success.
 
         Args:
-            path: Below the base URL.
+            method: GET, POST, PUT, PATCH or DELETE.
+            path: Below the base URL, percent-encoded; or a whole URL of the same host.
             body: Sent as JSON.
-            idempotency_key: The same for every attempt at the same thing.
+            content: Sent as it is, instead of `body`; its type is in `headers`.
+            headers: Beside those of every request.
+            query: Parameters after the question mark.
+            group: The limit group that it counts for.
+            is_repeatable: False when doing it twice is not the same as once: it is then
+                tried again only after an answer that says that nothing was done.
+            idempotency_key: Sent as the header idempotency-key.
+            accepts: Statuses beside 2xx that the caller understands.
+            is_authorised: False for the requests that fetch a token.
 
         Raises:
             RetryableDeliveryError: Given up after the policy's attempts or time.
-            FatalDeliveryError: Refused (401, 403, 404, any other 4xx), or answered with
-                something that is not JSON.
+            BatchRefusedError: Refused for its content (400, 409, 413, 422).
+            QuotaExhaustedError: Nothing more for now.
+            FatalDeliveryError: Refused for who we are or what does not exist (401, 403,
+                404, any other 4xx or 3xx).
         """
-        started = self._clock()
-        faults = throttles = 0
-        may_be_applied = False
+        attempt = _Attempts(self._options)
+        payload = (
+            orjson.dumps(body) if content is None and body is not None else content
+        )
+        sent_headers = dict(headers or {})
+        if content is None and body is not None:
+            sent_headers.setdefault("content-type", "application/json")
+        if idempotency_key is not None:
+            sent_headers["idempotency-key"] = idempotency_key
+        place = self._place(path)
         while True:
-            self.request_count += 1
-            wait_s: float | None = None
+            allowed = dict(sent_headers)
+            if self._auth is not None and is_authorised:
+                allowed.update(self._auth.headers(self))
+            self._options.limiter.acquire(group)
+            with self._count_lock:
+                self.request_count += 1
             try:
-                response = self._client.post(
-                    path, json=body, headers={"idempotency-key": idempotency_key}
+                raw = self._client.request(
+                    method, path, content=payload, headers=allowed, params=query or None
                 )
             except httpx.RequestError as error:
-                problem = type(error).__name__
-                may_be_applied = may_be_applied or not isinstance(error, _NOT_SENT)
-                faults += 1
-            else:
-                if response.is_success:
-                    return self._answer(response, path)
-                problem = f"status {response.status_code}"
-                wait_s = self._server_wait(response)
-                if response.status_code in _RETRYABLE_STATUSES:
-                    faults += 1
-                    may_be_applied |= response.status_code not in _NOTHING_DONE_STATUSES
-                elif response.status_code == _THROTTLED:
-                    throttles += 1
-                else:
-                    raise self._refusal(response, path, is_in_doubt=may_be_applied)
-            if wait_s is None:
-                wait_s = self._backoff(faults + throttles)
-            is_late = self._clock() - started + wait_s > self._policy.total_s
-            if faults >= self._policy.max_attempts or is_late:
-                raise RetryableDeliveryError(
-                    f"{self._name(path)} did not take the request ({problem}; "
-                    f"{self.request_count} requests so far). The sync stopped here. Run "
-                    "it again later: it goes on with what is missing.",
-                    is_in_doubt=may_be_applied,
+                attempt.faulty(
+                    type(error).__name__,
+                    may_be_applied=not isinstance(error, _NOT_SENT),
                 )
-            self._sleep(wait_s)
+                wait_s = None
+            else:
+                response = Response(
+                    raw.status_code, dict(raw.headers), raw.content, place
+                )
+                self._tell_limiter(group, response)
+                reading = self._reading(response, accepts)
+                if reading is None:
+                    return response
+                wait_s = self._react(reading, response, attempt)
+            finally:
+                self._options.limiter.release(group)
+            attempt.wait_or_give_up(place, wait_s=wait_s, is_repeatable=is_repeatable)
 
-    def _answer(self, response: httpx.Response, path: str) -> Answer:
-        try:
-            return Answer(response.status_code, response.json())
-        except ValueError:
-            raise FatalDeliveryError(
-                f"{self._name(path)} answered {response.status_code} with something that "
-                "is not JSON. The sync stopped, because the interface is not the one it "
-                "knows. Check the URL.",
-                is_in_doubt=True,
-            ) from None
+    def _reading(self, response: Response, accepts: frozenset[int]) -> Reading | None:
+        own = self._read(response) if self._read is not None else None
+        if own is not None:
+            return own
+        status = response.status
+        if 200 <= status < 300 or status in accepts:
+            return None
+        if status == _THROTTLED:
+            return Throttled()
+        if status in _RETRYABLE_STATUSES:
+            return Faulty(may_be_applied=status not in _NOTHING_DONE_STATUSES)
+        if status == 401:
+            return Expired()
+        if status in _REFUSED_CONTENT:
+            return Refused(code=str(status), is_too_large=status == 413)
+        if status == 403:
+            return Stopped(ErrorClass.PERMISSION)
+        return Stopped(ErrorClass.CONFIG)
 
-    def _refusal(
-        self, response: httpx.Response, path: str, *, is_in_doubt: bool
+    def _react(
+        self, reading: Reading, response: Response, attempt: "_Attempts"
+    ) -> float | None:
+        """Raise, or return how long the server asks to wait before the next try."""
+        server_wait_s = _server_wait_s(response, self._options)
+        match reading:
+            case Throttled(wait_s):
+                attempt.throttled()
+                return server_wait_s if wait_s is None else wait_s
+            case Faulty(may_be_applied):
+                attempt.faulty(
+                    f"status {response.status}", may_be_applied=may_be_applied
+                )
+                return server_wait_s
+            case OutOfQuota(resume_s):
+                resume_at = self._options.now() + timedelta(seconds=resume_s)
+                raise QuotaExhaustedError(
+                    f"{response.place} takes nothing more before "
+                    f"{resume_at:%Y-%m-%d %H:%M} UTC: the account's quota is used up. "
+                    "The run goes on then.",
+                    resume_at=resume_at,
+                    is_in_doubt=attempt.may_be_applied,
+                )
+            case Expired() if self._auth and not attempt.has_refreshed:
+                if self._auth.refresh():
+                    attempt.has_refreshed = True
+                    return 0.0
+                raise self._stop(response, ErrorClass.AUTH, None, attempt)
+            case Expired():
+                raise self._stop(response, ErrorClass.AUTH, None, attempt)
+            case Stopped(error_class, code):
+                raise self._stop(response, error_class, code, attempt)
+            case Refused(code, error_class, is_too_large):
+                if attempt.may_be_applied:
+                    # An earlier try may have gone through, so that this refusal says
+                    # nothing about it.
+                    raise self._stop(response, ErrorClass.IN_DOUBT, code, attempt)
+                raise BatchRefusedError(
+                    f"{response.place} refused a batch as a whole (status "
+                    f"{response.status}).",
+                    error_class=error_class,
+                    code=code,
+                    is_too_large=is_too_large,
+                )
+        raise TypeError(f"unknown reading {reading!r}")
+
+    def _stop(
+        self,
+        response: Response,
+        error_class: ErrorClass,
+        code: str | None,
+        attempt: "_Attempts",
     ) -> FatalDeliveryError:
-        status = response.status_code
         request_id = response.headers.get("x-request-id", "")
         known = f", request id {request_id}" if request_id.isalnum() else ""
         return FatalDeliveryError(
-            f"{self._name(path)} refused the request (status {status}{known}). "
-            f"{_ADVICE.get(status, 'Nothing more was sent.')}",
-            is_in_doubt=is_in_doubt,
+            f"{response.place} refused the request (status {response.status}{known}). "
+            f"{_ADVICE.get(error_class, 'Nothing more was sent.')}",
+            is_in_doubt=attempt.may_be_applied,
+            error_class=error_class,
+            code=code,
         )
 
-    def _server_wait(self, response: httpx.Response) -> float | None:
-        asked = _retry_after_s(response.headers.get("retry-after"))
-        return None if asked is None else min(asked, self._policy.max_server_wait_s)
+    def _tell_limiter(self, group: str, response: Response) -> None:
+        feedback = self._read_feedback(response) if self._read_feedback else None
+        if feedback is None and response.status == _THROTTLED:
+            feedback = Feedback(
+                is_throttled=True, reset_s=_server_wait_s(response, self._options)
+            )
+        if feedback is not None:
+            self._options.limiter.learn(group, feedback)
 
-    def _backoff(self, tries: int) -> float:
-        # The exponent is bounded, so that a long throttling does not overflow it.
-        longest = self._policy.first_wait_s * 2.0 ** min(tries - 1, 30)
-        return self._jitter() * min(longest, self._policy.max_wait_s)
-
-    def _name(self, path: str) -> str:
+    def _place(self, path: str) -> str:
+        """Scheme, host and path for people, without what may be somebody's value."""
         url = self._client.base_url
-        return f"{url.scheme}://{url.host}{_port(url)}{path}"
+        port = "" if url.port is None else f":{url.port}"
+        parts = [
+            part if len(part) <= 40 and part.replace("-", "").isidentifier() else "…"
+            for part in urlsplit(path).path.split("/")
+            if part
+        ]
+        return f"{url.scheme}://{url.host}{port}/{'/'.join(parts)}"
+
+
+class _Attempts:
+    """The tries of one request, and when they are enough."""
+
+    def __init__(self, options: HttpOptions) -> None:
+        self._options = options
+        self._started = options.clock()
+        self._faults = 0
+        self._throttles = 0
+        self._problem = ""
+        self._is_sure = True
+        self.may_be_applied = False
+        self.has_refreshed = False
+
+    def faulty(self, problem: str, *, may_be_applied: bool) -> None:
+        self._faults += 1
+        self._problem = problem
+        self._is_sure = not may_be_applied
+        self.may_be_applied |= may_be_applied
+
+    def throttled(self) -> None:
+        self._throttles += 1
+        self._problem = "too many requests"
+        self._is_sure = True
+
+    def wait_or_give_up(
+        self, place: str, *, wait_s: float | None, is_repeatable: bool
+    ) -> None:
+        policy = self._options.policy
+        if wait_s is None:
+            wait_s = self._backoff()
+        is_late = self._options.clock() - self._started + wait_s > policy.total_s
+        is_done = self._faults >= policy.max_attempts or is_late
+        if is_done or not (is_repeatable or self._is_sure):
+            tries = self._faults + self._throttles
+            raise RetryableDeliveryError(
+                f"{place} did not take the request ({self._problem or 'refused'}; "
+                f"{tries} tries). The sync stopped here. Run it again later: it goes on "
+                "with what is missing.",
+                is_in_doubt=self.may_be_applied,
+                error_class=ErrorClass.THROTTLED
+                if self._throttles and not self._faults
+                else ErrorClass.TRANSIENT,
+            )
+        self._options.sleep(wait_s)
+
+    def _backoff(self) -> float:
+        # The exponent is bounded, so that a long throttling does not overflow it.
+        tries = max(1, self._faults + self._throttles)
+        policy = self._options.policy
+        longest = policy.first_wait_s * 2.0 ** min(tries - 1, 30)
+        return self._options.jitter() * min(longest, policy.max_wait_s)
 
 
 _ADVICE = {
-    401: "The token is missing, wrong or expired. Set it anew, then run again.",
-    403: "The token may not do this. Give it the right, then run again.",
-    404: "There is no such object. Check the object's name and the URL.",
-    413: "The batch is too large for it.",
+    ErrorClass.AUTH: (
+        "The token is missing, wrong or expired. Set it anew, then run again."
+    ),
+    ErrorClass.PERMISSION: (
+        "The token may not do this. Give it the right, then run again."
+    ),
+    ErrorClass.CONFIG: (
+        "There is no such object. Check the object's name, its settings and the URL."
+    ),
 }
+
+
+def json_bytes(body: Json) -> bytes:
+    """A body as JSON, the way `HttpClient.request` sends it."""
+    return orjson.dumps(body)
 
 
 def _check_url(base_url: str) -> bool:
@@ -259,23 +603,25 @@ def _is_this_machine(host: str) -> bool:
         return False
 
 
-def _port(url: httpx.URL) -> str:
-    return "" if url.port is None else f":{url.port}"
+def _server_wait_s(response: Response, options: HttpOptions) -> float | None:
+    asked = _retry_after_s(response.headers.get("retry-after"), options.now())
+    return None if asked is None else min(asked, options.policy.max_server_wait_s)
 
 
-def _retry_after_s(header: str | None) -> float | None:
+def _retry_after_s(header: str | None, now: datetime) -> float | None:
     """Seconds that a Retry-After header asks for, never negative.
 
     The header is a number of seconds or an HTTP date; anything else counts as absent.
     """
     if header is None:
         return None
-    if header.strip().isdecimal():
-        return float(header)
+    text = header.strip()
+    if text.replace(".", "", 1).isdecimal():
+        return float(text)
     try:
-        moment = email.utils.parsedate_to_datetime(header)
+        moment = email.utils.parsedate_to_datetime(text)
     except ValueError:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return max(0.0, (moment - now).total_seconds())
