@@ -22,7 +22,7 @@ INSTALLED := .venv/.installed
 BENCH_INSTALLED := .venv-bench/.installed
 # Certificates of the system, as pip does, so that a company's own authority is trusted.
 UV := VIRTUAL_ENV=.venv UV_SYSTEM_CERTS=1 $(BIN)/uv
-LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 \
+LOCK := $(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --quiet
 
 # Customer data tools do not phone home.
