@@ -3,7 +3,7 @@
 One folder per run that changed something: <outbox>/<sync>/<run id>/ with
 
 - changes.csv, changes.jsonl: what is different, with `_op` (remove, change, add);
-- full.csv, full.jsonl: everything that should be held, in mirror mode only;
+- full.csv, full.jsonl: everything that should be held, in the modes mirror and full;
 - manifest.json: rows and SHA-256 of each file.
 
 The folder appears under its name in one step, when all of it is on the disk. An unchanged
@@ -12,20 +12,34 @@ model writes nothing.
 CSV is RFC 4180 in UTF-8: null is nothing between the commas, an empty text is "".
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from reverse_etl.destinations.protocol import Batch, BatchResult, Capabilities
-from reverse_etl.errors import FatalDeliveryError
-from reverse_etl.payload import Change, WireValue
-from reverse_etl.spec import Mode
+from reverse_etl.destinations.protocol import (
+    Batch,
+    BatchResult,
+    Capabilities,
+    Destination,
+    DestinationType,
+    Opening,
+    Record,
+)
+from reverse_etl.errors import FatalDeliveryError, JobLostError
+from reverse_etl.modes import Mode, Removal
+from warehouse.manifest import Json
 
-CAPABILITIES = Capabilities(frozenset(Mode), max_batch_rows=None)
+CAPABILITIES = Capabilities(
+    modes=frozenset({Mode.UPSERT, Mode.MIRROR, Mode.FULL}),
+    removals=frozenset({Removal.REMOVE}),
+    max_batch_rows=None,
+    max_workers=1,
+)
 
 OUTBOX = "outbox"
 MANIFEST = "manifest.json"
@@ -73,6 +87,11 @@ class FilesDestination:
         self.request_count += file_count
         return BatchResult()
 
+    def poll(self, job: str, batch: Batch) -> BatchResult | None:
+        """There are no jobs: a folder is there or not."""
+        del job, batch
+        raise JobLostError("Files have no jobs.")
+
 
 class _HashedFile:
     """A file that knows the SHA-256 of what was written to it."""
@@ -108,14 +127,14 @@ def _write_run(batch: Batch, folder: Path) -> int:
         folder,
         "changes",
         (OP_COLUMN, *columns),
-        ({OP_COLUMN: change.op} | _record(batch, change) for change in batch.changes),
+        ({OP_COLUMN: record.op} | _line(batch, record) for record in batch.records),
     )
     if batch.wanted is not None:
         described += _write_pair(
             folder,
             "full",
             columns,
-            (_record(batch, change) for change in batch.wanted()),
+            (_line(batch, record) for record in batch.wanted()),
         )
     manifest = {
         "sync": batch.sync,
@@ -131,15 +150,15 @@ def _write_run(batch: Batch, folder: Path) -> int:
     return len(described) + 1
 
 
-def _record(batch: Batch, change: Change) -> dict[str, WireValue]:
-    return {batch.key_name: change.key, **change.fields}
+def _line(batch: Batch, record: Record) -> dict[str, Json]:
+    return {batch.key_name: record.key, **record.fields}
 
 
 def _write_pair(
     folder: Path,
     stem: str,
     columns: Sequence[str],
-    records: Iterable[Mapping[str, WireValue]],
+    records: Iterable[Mapping[str, Json]],
 ) -> list[dict[str, str | int]]:
     csv_name, jsonl_name = f"{stem}.csv", f"{stem}.jsonl"
     with (
@@ -161,7 +180,7 @@ def _write_pair(
     ]
 
 
-def csv_line(values: Sequence[WireValue]) -> str:
+def csv_line(values: Sequence[Json]) -> str:
     """One line of CSV with its line end.
 
     The standard library's writer cannot tell null from an empty text before Python 3.12.
@@ -169,11 +188,13 @@ def csv_line(values: Sequence[WireValue]) -> str:
     return ",".join(_csv_cell(value) for value in values) + "\r\n"
 
 
-def _csv_cell(value: WireValue) -> str:
+def _csv_cell(value: Json) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list | dict):
+        value = json.dumps(value, ensure_ascii=False)
     text = str(value)
     if text and not _NEEDS_QUOTES.intersection(text):
         return text
@@ -191,3 +212,17 @@ def _folder_to_disk(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _open(opening: Opening) -> Iterator[Destination]:
+    yield FilesDestination(opening.base_dir / OUTBOX)
+
+
+DESTINATION = DestinationType(
+    name="files",
+    label="Files",
+    objects={"*": CAPABILITIES},
+    credentials=(),
+    open=_open,
+)

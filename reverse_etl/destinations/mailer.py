@@ -2,34 +2,43 @@
 
 Records are upserted and deleted by id, up to 500 a request, and each row is answered for:
 200 when all went well, 207 when some did not. Interface: docs/destinations/mailer.md.
-
-Environment: KENNING_MAILER_URL, KENNING_MAILER_TOKEN.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 
 from reverse_etl.destinations.protocol import (
     Batch,
     BatchResult,
     Capabilities,
+    Credential,
+    Destination,
+    DestinationType,
+    Opening,
+    Record,
     RejectedRow,
 )
-from reverse_etl.errors import FatalDeliveryError, SyncConfigurationError
-from reverse_etl.payload import Change
-from reverse_etl.plan import BatchKind
-from reverse_etl.spec import Mode
-from reverse_etl.transport import HttpTransport, Secret
+from reverse_etl.errors import BatchRefusedError, ErrorClass, JobLostError
+from reverse_etl.modes import Action, Mode, Removal
+from reverse_etl.transport import HttpClient, Response, TokenAuth, json_bytes
 from warehouse.manifest import Json
 
-URL_VARIABLE = "KENNING_MAILER_URL"
-TOKEN_VARIABLE = "KENNING_MAILER_TOKEN"  # noqa: S105  the variable's name, no token
+_ID = "id"
+_DELETIONS = frozenset({Action.DELETE, Action.ERASE})
 
-CAPABILITIES = Capabilities(frozenset(Mode), max_batch_rows=500)
+CAPABILITIES = Capabilities(
+    modes=frozenset({Mode.UPSERT, Mode.MIRROR}),
+    removals=frozenset({Removal.DELETE}),
+    max_batch_rows=500,
+    max_batch_bytes=16_000_000,
+    match_fields=(_ID,),
+    can_erase=True,
+)
 
-_ERROR_CLASSES: Mapping[str, str] = {
-    "invalid_id": "INVALID_KEY",
-    "invalid_property": "INVALID_FIELD",
-    "duplicate_id": "CONFLICT",
+_ERROR_CLASSES: Mapping[str, ErrorClass] = {
+    "invalid_id": ErrorClass.INVALID_KEY,
+    "invalid_property": ErrorClass.INVALID_FIELD,
+    "duplicate_id": ErrorClass.CONFLICT,
 }
 
 
@@ -38,65 +47,74 @@ class MailerDestination:
 
     capabilities = CAPABILITIES
 
-    def __init__(self, transport: HttpTransport) -> None:
-        self._transport = transport
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
 
     @property
     def request_count(self) -> int:
         """Requests made, retries included."""
-        return self._transport.request_count
+        return self._client.request_count
 
     def send(self, batch: Batch) -> BatchResult:
-        """Upsert or delete the rows of one batch."""
-        changes = tuple(batch.changes)
-        action, body = _request(batch.kind, changes)
-        path = f"/v1/{batch.object}/batch/{action}"
-        answer = self._transport.post(path, body, idempotency_key=batch.idempotency_key)
-        return BatchResult(_rejected_rows(answer.body, changes, path))
-
-
-def mailer_transport(environ: Mapping[str, str]) -> HttpTransport:
-    """The connection that the environment describes.
-
-    Raises:
-        SyncConfigurationError: A variable is missing.
-    """
-    missing = [name for name in (URL_VARIABLE, TOKEN_VARIABLE) if not environ.get(name)]
-    if missing:
-        raise SyncConfigurationError(
-            f"The destination 'mailer' needs {' and '.join(missing)} in the environment. "
-            "`kenning demo` sets them for the simulator that it starts; "
-            "`python -m demo.destination_simulator` prints them."
+        """Upsert or delete the records of one batch."""
+        records = batch.rows
+        if not records:
+            return BatchResult()
+        verb, body = _request(batch.action, records)
+        content = json_bytes(body)
+        most_bytes = self.capabilities.max_batch_bytes
+        if most_bytes is not None and len(content) > most_bytes:
+            raise BatchRefusedError(
+                f"A batch of {len(records):,} records for the mailer is larger than "
+                f"{most_bytes:,} bytes. Nothing of it was sent.",
+                is_too_large=True,
+            )
+        response = self._client.request(
+            "POST",
+            f"/v1/{batch.object}/batch/{verb}",
+            content=content,
+            headers={"content-type": "application/json"},
+            idempotency_key=batch.idempotency_key,
         )
-    return HttpTransport(environ[URL_VARIABLE], Secret(environ[TOKEN_VARIABLE]))
+        return BatchResult(_rejected_rows(response, records))
+
+    def poll(self, job: str, batch: Batch) -> BatchResult | None:
+        """There are no jobs: every answer is final."""
+        del job, batch
+        raise JobLostError("The mailer has no jobs.")
 
 
-def _request(kind: BatchKind, changes: Sequence[Change]) -> tuple[str, Json]:
-    if kind is BatchKind.REMOVE:
-        return "delete", {"ids": [change.key for change in changes]}
+def _request(action: Action, records: Sequence[Record]) -> tuple[str, Json]:
+    if action in _DELETIONS:
+        return "delete", {"ids": [_id(record) for record in records]}
     return "upsert", {
         "records": [
-            {"id": change.key, "properties": dict(change.fields)} for change in changes
+            {"id": _id(record), "properties": dict(record.fields)} for record in records
         ]
     }
 
 
+def _id(record: Record) -> str:
+    return record.match.get(_ID) or record.key
+
+
 def _rejected_rows(
-    body: Json, changes: Sequence[Change], path: str
+    response: Response, records: Sequence[Record]
 ) -> tuple[RejectedRow, ...]:
     """Rows that the answer calls failed; the answer must name every row that was sent."""
+    body = response.json()
     results = body.get("results") if isinstance(body, dict) else None
-    if not isinstance(results, list) or len(results) != len(changes):
-        raise _undocumented(path)
+    if not isinstance(results, list) or len(results) != len(records):
+        raise response.undocumented()
     rejected = []
-    for position, (result, change) in enumerate(zip(results, changes, strict=True)):
-        if not isinstance(result, dict) or result.get("id") != change.key:
-            raise _undocumented(path)
+    for position, (result, record) in enumerate(zip(results, records, strict=True)):
+        if not isinstance(result, dict) or result.get("id") != _id(record):
+            raise response.undocumented()
         status = result.get("status")
         if status == "error":
             rejected.append(_rejected_row(position, result))
         elif status not in ("created", "updated", "deleted", "absent"):
-            raise _undocumented(path)
+            raise response.undocumented()
     return tuple(rejected)
 
 
@@ -105,15 +123,27 @@ def _rejected_row(position: int, result: Mapping[str, Json]) -> RejectedRow:
     code = code if isinstance(code, str) else None
     return RejectedRow(
         position,
-        _ERROR_CLASSES.get(code or "", "OTHER"),
+        _ERROR_CLASSES.get(code or "", ErrorClass.OTHER),
         code=code,
         field=field if isinstance(field, str) else None,
     )
 
 
-def _undocumented(path: str) -> FatalDeliveryError:
-    return FatalDeliveryError(
-        f"The mailer's answer to {path} does not account for every row that was sent. The "
-        "sync stopped, because the interface is not the one it knows.",
-        is_in_doubt=True,
-    )
+@contextlib.contextmanager
+def _open(opening: Opening) -> Iterator[Destination]:
+    with HttpClient(
+        opening.plain("url"), TokenAuth(opening.credentials["token"]), opening.http
+    ) as client:
+        yield MailerDestination(client)
+
+
+DESTINATION = DestinationType(
+    name="mailer",
+    label="Mailer of the demo",
+    objects={"*": CAPABILITIES},
+    credentials=(
+        Credential("url", "address of the tool", is_secret=False),
+        Credential("token", "bearer token that it accepts"),
+    ),
+    open=_open,
+)

@@ -1,61 +1,76 @@
 """Every destination, one line each. The name is what an exposure writes.
 
-Adding one: a module beside this one, its line here, a page under docs/destinations/, and
-an exposure that uses it. tests/contract/test_destinations.py then runs on it unasked.
+Adding one: a module beside this one that gives `DESTINATION`, its line here, a page under
+docs/destinations/, and a tool under demo/destination_simulator/vendors/ when it speaks
+HTTP. tests/contract/test_destinations.py then runs on it unasked.
 """
 
-import contextlib
 import difflib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import importlib
+import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
 
-from reverse_etl.destinations import files, mailer
-from reverse_etl.destinations.protocol import Capabilities, Destination
-from reverse_etl.errors import SpecError, UnknownDestinationError
+from reverse_etl.destinations.protocol import (
+    Credential,
+    DestinationType,
+    Opened,
+    Opening,
+)
+from reverse_etl.errors import (
+    SpecError,
+    SyncConfigurationError,
+    UnknownDestinationError,
+)
+from reverse_etl.modes import Mode
 from reverse_etl.spec import SyncSpec
+from reverse_etl.transport import HttpOptions, Secret
 
-Opened: TypeAlias = contextlib.AbstractContextManager[Destination]
+DESTINATION_NAMES = (
+    "braze",
+    "customerio",
+    "files",
+    "google_data_manager",
+    "hubspot",
+    "intercom",
+    "iterable",
+    "klaviyo",
+    "linkedin",
+    "mailchimp",
+    "mailer",
+    "marketo",
+    "meta",
+    "salesforce",
+    "slack",
+    "tiktok",
+    "webhook",
+    "zendesk",
+)
 
 
-@dataclass(frozen=True, slots=True)
-class DestinationType:
-    """A kind of destination: what it can do, and how one is opened.
-
-    `open` takes the environment (secrets and addresses) and the folder for what runs leave
-    behind.
-    """
-
-    capabilities: Capabilities
-    open: Callable[[Mapping[str, str], Path], Opened]
-
-
-@contextlib.contextmanager
-def _files(environ: Mapping[str, str], base_dir: Path) -> Iterator[Destination]:
-    del environ
-    yield files.FilesDestination(base_dir / files.OUTBOX)
-
-
-@contextlib.contextmanager
-def _mailer(environ: Mapping[str, str], base_dir: Path) -> Iterator[Destination]:
-    del base_dir
-    with mailer.mailer_transport(environ) as transport:
-        yield mailer.MailerDestination(transport)
+def _destination(name: str) -> DestinationType | None:
+    module_name = f"reverse_etl.destinations.{name}"
+    if importlib.util.find_spec(module_name) is None:
+        return None
+    found = importlib.import_module(module_name).DESTINATION
+    if not isinstance(found, DestinationType):
+        raise TypeError(f"{module_name}.DESTINATION is not a DestinationType")
+    return found
 
 
 DESTINATIONS: Mapping[str, DestinationType] = {
-    "files": DestinationType(files.CAPABILITIES, _files),
-    "mailer": DestinationType(mailer.CAPABILITIES, _mailer),
+    name: found
+    for name in DESTINATION_NAMES
+    if (found := _destination(name)) is not None
 }
 
 
 def destination_type(spec: SyncSpec) -> DestinationType:
-    """The kind of destination that a sync names, checked against its mode.
+    """The kind of destination that a sync names, checked against its object and mode.
 
     Raises:
         UnknownDestinationError: There is none of that name.
-        SpecError: It cannot do the sync's mode.
+        SpecError: It has no such object, or cannot do the sync's mode.
     """
     found = DESTINATIONS.get(spec.destination)
     if found is None:
@@ -65,8 +80,15 @@ def destination_type(spec: SyncSpec) -> DestinationType:
             f"Sync '{spec.name}' in {spec.path}: there is no destination "
             f"'{spec.destination}'.{hint} Known: {', '.join(DESTINATIONS)}."
         )
-    if spec.mode not in found.capabilities.modes:
-        modes = ", ".join(sorted(found.capabilities.modes))
+    capabilities = found.capabilities(spec.object)
+    if capabilities is None:
+        objects = ", ".join(sorted(found.objects))
+        raise SpecError(
+            f"Sync '{spec.name}' in {spec.path}: destination '{spec.destination}' has no "
+            f"object '{spec.object}'. It has: {objects}."
+        )
+    if Mode(spec.mode) not in capabilities.modes:
+        modes = ", ".join(sorted(capabilities.modes))
         raise SpecError(
             f"Sync '{spec.name}' in {spec.path}: destination '{spec.destination}' does "
             f"not do mode '{spec.mode}'. It does: {modes}."
@@ -75,7 +97,10 @@ def destination_type(spec: SyncSpec) -> DestinationType:
 
 
 def open_destination(
-    spec: SyncSpec, environ: Mapping[str, str], base_dir: Path
+    spec: SyncSpec,
+    environ: Mapping[str, str],
+    base_dir: Path,
+    http: HttpOptions | None = None,
 ) -> Opened:
     """The sync's destination, closed when the context ends.
 
@@ -83,9 +108,46 @@ def open_destination(
         spec: The sync.
         environ: Secrets and addresses, normally `os.environ`.
         base_dir: Folder for what runs leave behind, normally data/.
+        http: How requests are made.
 
     Raises:
         SyncConfigurationError: The destination is unknown, cannot do the mode, or lacks
             something in the environment.
     """
-    return destination_type(spec).open(environ, base_dir)
+    kind = destination_type(spec)
+    return kind.open(
+        Opening(
+            account=spec.destination,
+            object=spec.object,
+            settings={},
+            credentials=credentials(spec.destination, kind.credentials, environ),
+            base_dir=base_dir,
+            http=http or HttpOptions(),
+        )
+    )
+
+
+def credentials(
+    account: str, wanted: tuple[Credential, ...], environ: Mapping[str, str]
+) -> Mapping[str, Secret]:
+    """What the environment says about an account, by credential name.
+
+    Raises:
+        SyncConfigurationError: A variable is missing that has no default.
+    """
+    given = {
+        credential.name: environ.get(_variable(account, credential.name))
+        or credential.default
+        for credential in wanted
+    }
+    missing = [_variable(account, name) for name, text in given.items() if text is None]
+    if missing:
+        raise SyncConfigurationError(
+            f"The destination '{account}' needs {' and '.join(missing)} in the "
+            f"environment. docs/destinations/{account}.md says what they are."
+        )
+    return {name: Secret(text) for name, text in given.items() if text is not None}
+
+
+def _variable(account: str, name: str) -> str:
+    return f"KENNING_{account}_{name}".upper()
