@@ -12,7 +12,7 @@ It is a stand-in for somebody else's product. It shares no code with `reverse_et
 the two can only agree on the interface.
 """
 
-from demo.destination_simulator.answers import Fault, FaultKind
+from demo.destination_simulator.faults import Fault, FaultKind
 from demo.destination_simulator.tool import Simulator, running_simulator
 
 __all__ = ["Fault", "FaultKind", "Simulator", "running_simulator"]

@@ -9,11 +9,10 @@ from typing import Any, TypeAlias
 
 from demo.destination_simulator.answers import (
     Answer,
-    Fault,
-    FaultKind,
     Json,
     RefusedError,
 )
+from demo.destination_simulator.faults import Fault, FaultKind
 
 MAX_BODY_BYTES = 16_000_000
 

@@ -14,12 +14,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from demo.destination_simulator.answers import (
     Answer,
-    Fault,
-    FaultKind,
     Json,
     Record,
     RefusedError,
 )
+from demo.destination_simulator.faults import Fault, FaultKind
 from demo.destination_simulator.server import Server
 from demo.destination_simulator.store import Store
 

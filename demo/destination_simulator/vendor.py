@@ -4,18 +4,40 @@ Each tool is a module under `vendors/` that gives one `Vendor`. The server aroun
 tokens, contracts, limits and scripted faults, so that a tool says only what is its own.
 """
 
+import email
+import email.policy
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import parse_qsl
 
 from demo.destination_simulator.answers import Answer, Json, Record, RefusedError
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """One file of a multipart body."""
+
+    filename: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """One request, read. Header names are lower-case; `params` come from the path."""
+    """One request, read.
+
+    Attributes:
+        method: In capitals.
+        path: Below the tool's base URL, as it was sent.
+        params: From the path, decoded.
+        query: Decoded; of a repeated name the last one.
+        headers: Names are lower-case.
+        body: As it was sent.
+        base_url: The tool's own address, for answers that link to it. No slash at the end.
+    """
 
     method: str
     path: str
@@ -23,6 +45,12 @@ class Call:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    base_url: str = ""
+
+    @property
+    def media_type(self) -> str:
+        """Content-Type without its parameters, in lower case; "" when there is none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def json(self) -> Json:
         """The body as JSON.
@@ -35,6 +63,38 @@ class Call:
         except ValueError:
             raise RefusedError(400, "not_json") from None
         return parsed
+
+    def form(self) -> dict[str, str]:
+        """The fields of a form body, `application/x-www-form-urlencoded`."""
+        return dict(
+            parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True)
+        )
+
+    def multipart(self) -> dict[str, str | Upload]:
+        """The fields and files of a `multipart/form-data` body, by name.
+
+        Raises:
+            RefusedError: It is not one.
+        """
+        head = f"content-type: {self.headers.get('content-type', '')}\r\n\r\n"
+        message = email.message_from_bytes(
+            head.encode() + self.body, policy=email.policy.HTTP
+        )
+        if not message.is_multipart():
+            raise RefusedError(400, "not_multipart")
+        parts: dict[str, str | Upload] = {}
+        for part in message.iter_parts():
+            name = part.get_param("name", header="content-disposition")
+            content = part.get_payload(decode=True)
+            if not isinstance(name, str) or not isinstance(content, bytes):
+                raise RefusedError(400, "not_multipart")
+            filename = part.get_filename()
+            parts[name] = (
+                content.decode(errors="replace")
+                if filename is None
+                else Upload(filename, content)
+            )
+        return parts
 
 
 @dataclass
@@ -62,6 +122,20 @@ class Hold:
     files: dict[str, bytes] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1001))
+
+    def state(self) -> dict[str, Json]:
+        """All of it as JSON, for whoever looks from outside. Of files, their sizes."""
+        return {
+            "records": {name: dict(held) for name, held in self.records.items()},
+            "members": {name: sorted(ids) for name, ids in self.members.items()},
+            "events": list(self.events),
+            "jobs": dict(self.jobs),
+            "files": {name: len(content) for name, content in self.files.items()},
+            "erased": sorted(self.erased),
+        }
+
+    def close(self) -> None:
+        """Give back what it keeps open: nothing, in memory."""
 
     def new_id(self) -> str:
         """An id that this tool has not given before."""
@@ -97,7 +171,8 @@ class Route:
         method: HTTP method.
         path: Path with `{names}` for its variable parts, which hold no slash.
         handle: Does it.
-        canary: A wrong request that must be refused; every operation that writes has one.
+        canary: A wrong request that must be refused. Every operation that writes has one;
+            without one it only reads, and scripted faults pass it by.
         limit_group: Limits of this group count it.
     """
 
@@ -111,7 +186,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most `max_requests` in any `window_s` seconds, for one limit group."""
+    """At most `max_requests` in any `window_s` seconds, for one limit group.
+
+    `window_s` of 0 means at most so many at once; 86,400 is a day's quota.
+    """
 
     max_requests: int
     window_s: float
@@ -135,6 +213,13 @@ class Vendor:
             token.
         headers: Headers that every answer carries (limits left, for instance), from the
             hold.
+        out_of_quota: What a request gets when the day's quota is used up; None when it is
+            the same as `throttled`.
+        failed_job: What a job that fails as a whole looks like in `Hold.jobs`; merged into
+            the job when a test scripts that. None when there are no jobs.
+        max_body_bytes: A longer body is refused with 413 before anybody looks at it.
+        make_hold: For a tool that keeps what it holds elsewhere: makes its hold from the
+            clock and the file to keep it in.
     """
 
     name: str
@@ -152,3 +237,9 @@ class Vendor:
     )
     limits: tuple[Window, ...] = ()
     headers: Callable[[Hold], Mapping[str, str]] = lambda _: {}
+    out_of_quota: Answer | None = None
+    failed_job: Mapping[str, Json] | None = None
+    max_body_bytes: int = 160_000_000
+    make_hold: Callable[[Callable[[], float], Path | None], Hold] = lambda now, _: Hold(
+        now
+    )
