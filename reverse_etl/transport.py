@@ -4,15 +4,19 @@ A wait that the server asks for is honoured and burns no attempt; faults back of
 jitter. Both end with the request's time budget. What is raised in the end says whether the
 request may have been applied, and what may be done about it.
 
+Names are looked up and checked here, and the connection goes to the very address that was
+checked. TLS is always verified, redirects are never followed, answers have a largest size.
 No body, header or query of a request or an answer reaches an error or a log.
 """
 
 import email.utils
-import ipaddress
 import random
+import re
+import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -22,6 +26,14 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 
+from reverse_etl.addresses import (
+    AddressKind,
+    Resolver,
+    is_address,
+    is_this_machine,
+    kind_of,
+    resolve,
+)
 from reverse_etl.errors import (
     BatchRefusedError,
     ErrorClass,
@@ -38,8 +50,19 @@ _REFUSED_CONTENT = frozenset({400, 409, 413, 422})
 _THROTTLED = 429
 _RANDOM = random.SystemRandom()
 
+_ADDRESS_LIFE_S = 60.0
+"""How long a name that was looked up and checked is not looked up again."""
+
+_SHOWN_PART = re.compile(r"[A-Za-z_][A-Za-z_-]{0,39}|v\d{1,3}(\.\d{1,2})?")
+"""Parts of a path that are the interface's own words. Others may be somebody's id."""
+
 # The request never left, so nothing can have been applied.
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+)
 
 
 class Secret:
@@ -137,7 +160,10 @@ class HttpOptions:
         clock: Seconds that only grow.
         now: The present moment, UTC.
         jitter: A number from 0 to 1, for the random waits.
-        allow_private_addresses: Whether hosts in private address ranges may be asked.
+        allow_private_addresses: Whether this machine and hosts in private address ranges
+            may be asked. Link-local ones, with the clouds' metadata services, never are.
+        max_answer_bytes: Largest answer that is read, once it is unpacked.
+        resolve: Looks a name up.
     """
 
     policy: RetryPolicy = RetryPolicy()
@@ -148,6 +174,8 @@ class HttpOptions:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     jitter: Callable[[], float] = _RANDOM.random
     allow_private_addresses: bool = False
+    max_answer_bytes: int = 64 * 1024 * 1024
+    resolve: Resolver = resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +262,9 @@ Reader: TypeAlias = Callable[[Response], Reading | None]
 
 FeedbackReader: TypeAlias = Callable[[Response], Feedback | None]
 
+Signer: TypeAlias = Callable[[bytes], Mapping[str, str]]
+"""Headers that are made from the body, anew for each try: a signature with its time."""
+
 
 class Auth(Protocol):
     """Who we are, as headers of a request."""
@@ -279,7 +310,8 @@ class HttpClient:
 
     Raises:
         SyncConfigurationError: The URL is not one, is plain http to another machine, or
-            names a private address that is not allowed.
+            is an address that is not allowed. What a name leads to is checked with each
+            connection.
     """
 
     def __init__(
@@ -292,15 +324,14 @@ class HttpClient:
         read: Reader | None = None,
         read_feedback: FeedbackReader | None = None,
     ) -> None:
-        is_local = _check_url(base_url)
+        _check_url(base_url, options)
         self._client = httpx.Client(
             base_url=base_url,
             headers=dict(headers or {}),
             timeout=options.policy.timeout_s,
-            transport=options.transport,
+            transport=options.transport or _network(base_url, options),
             follow_redirects=False,
-            # A proxy of the environment has no business with this machine's own services.
-            trust_env=not is_local,
+            trust_env=False,
         )
         self._auth = auth
         self._options = options
@@ -339,6 +370,8 @@ class HttpClient:
         idempotency_key: str | None = None,
         accepts: frozenset[int] = frozenset(),
         is_authorised: bool = True,
+        sign: Signer | None = None,
+        shown_path: str | None = None,
     ) -> Response:
         """Make one request and return the answer once it is a success.
 
@@ -355,6 +388,8 @@ class HttpClient:
             idempotency_key: Sent as the header idempotency-key.
             accepts: Statuses beside 2xx that the caller understands.
             is_authorised: False for the requests that fetch a token.
+            sign: See `Signer`.
+            shown_path: The path for people, where the path itself holds somebody's id.
 
         Raises:
             RetryableDeliveryError: Given up after the policy's attempts or time.
@@ -372,36 +407,89 @@ class HttpClient:
             sent_headers.setdefault("content-type", "application/json")
         if idempotency_key is not None:
             sent_headers["idempotency-key"] = idempotency_key
-        place = self._place(path)
+        self._check_same_host(path)
+        place = self._place(path if shown_path is None else shown_path)
         while True:
             allowed = dict(sent_headers)
             if self._auth is not None and is_authorised:
                 allowed.update(self._auth.headers(self))
+            if sign is not None:
+                allowed.update(sign(payload or b""))
             self._options.limiter.acquire(group)
             with self._count_lock:
                 self.request_count += 1
             try:
-                raw = self._client.request(
-                    method, path, content=payload, headers=allowed, params=query or None
+                response = self._exchange(
+                    self._client.build_request(
+                        method,
+                        path,
+                        content=payload,
+                        headers=allowed,
+                        params=query or None,
+                    ),
+                    place,
                 )
             except httpx.RequestError as error:
+                _check_certificate(error, place, attempt)
                 attempt.faulty(
                     type(error).__name__,
                     may_be_applied=not isinstance(error, _NOT_SENT),
                 )
                 wait_s = None
+            except _AddressRefusedError as error:
+                raise FatalDeliveryError(
+                    str(error),
+                    is_in_doubt=attempt.may_be_applied,
+                    error_class=ErrorClass.CONFIG,
+                ) from None
             else:
-                response = Response(
-                    raw.status_code, dict(raw.headers), raw.content, place
-                )
-                self._tell_limiter(group, response)
                 reading = self._reading(response, accepts)
+                self._tell_limiter(group, response, reading)
                 if reading is None:
                     return response
                 wait_s = self._react(reading, response, attempt)
             finally:
                 self._options.limiter.release(group)
             attempt.wait_or_give_up(place, wait_s=wait_s, is_repeatable=is_repeatable)
+
+    def _exchange(self, request: httpx.Request, place: str) -> Response:
+        """Send one request and read the answer, up to its largest size."""
+        options = self._options
+        began = options.clock()
+        raw = self._client.send(request, stream=True)
+        try:
+            content = bytearray()
+            for piece in raw.iter_bytes():
+                content += piece
+                if len(content) > options.max_answer_bytes:
+                    raise FatalDeliveryError(
+                        f"{place} answered with more than "
+                        f"{options.max_answer_bytes:,} bytes. The rest was not read, and "
+                        "the sync stopped. Check the URL, or send smaller batches.",
+                        is_in_doubt=True,
+                        error_class=ErrorClass.INTERNAL,
+                    )
+                if options.clock() - began > options.policy.total_s:
+                    raise httpx.ReadTimeout("the answer does not end", request=request)
+        finally:
+            raw.close()
+        return Response(raw.status_code, dict(raw.headers), bytes(content), place)
+
+    def _check_same_host(self, path: str) -> None:
+        """A whole URL out of an answer must not carry the token to somebody else."""
+        asked = httpx.URL(path)
+        own = self._client.base_url
+        if asked.is_absolute_url and (asked.scheme, asked.host, asked.port) != (
+            own.scheme,
+            own.host,
+            own.port,
+        ):
+            raise FatalDeliveryError(
+                f"{own.scheme}://{own.host} named an address on another host. It was not "
+                "asked, because the token would have travelled with the request. Check "
+                "the destination's URL.",
+                error_class=ErrorClass.CONFIG,
+            )
 
     def _reading(self, response: Response, accepts: frozenset[int]) -> Reading | None:
         own = self._read(response) if self._read is not None else None
@@ -430,7 +518,7 @@ class HttpClient:
         match reading:
             case Throttled(wait_s):
                 attempt.throttled()
-                return server_wait_s if wait_s is None else wait_s
+                return self._clamped(wait_s, server_wait_s)
             case Faulty(may_be_applied):
                 attempt.faulty(
                     f"status {response.status}", may_be_applied=may_be_applied
@@ -477,20 +565,36 @@ class HttpClient:
     ) -> FatalDeliveryError:
         request_id = response.headers.get("x-request-id", "")
         known = f", request id {request_id}" if request_id.isalnum() else ""
+        advice = _ADVICE.get(error_class, "Nothing more was sent.")
+        if 300 <= response.status < 400:
+            advice = (
+                "It redirects to another address, which is not followed, because the token "
+                "would travel there. Set the URL to where the service really is."
+            )
         return FatalDeliveryError(
             f"{response.place} refused the request (status {response.status}{known}). "
-            f"{_ADVICE.get(error_class, 'Nothing more was sent.')}",
+            f"{advice}",
             is_in_doubt=attempt.may_be_applied,
             error_class=error_class,
             code=code,
         )
 
-    def _tell_limiter(self, group: str, response: Response) -> None:
+    def _clamped(
+        self, wait_s: float | None, server_wait_s: float | None
+    ) -> float | None:
+        if wait_s is None:
+            return server_wait_s
+        return min(max(0.0, wait_s), self._options.policy.max_server_wait_s)
+
+    def _tell_limiter(
+        self, group: str, response: Response, reading: Reading | None
+    ) -> None:
         feedback = self._read_feedback(response) if self._read_feedback else None
-        if feedback is None and response.status == _THROTTLED:
-            feedback = Feedback(
-                is_throttled=True, reset_s=_server_wait_s(response, self._options)
+        if feedback is None and isinstance(reading, Throttled):
+            wait_s = self._clamped(
+                reading.wait_s, _server_wait_s(response, self._options)
             )
+            feedback = Feedback(is_throttled=True, reset_s=wait_s)
         if feedback is not None:
             self._options.limiter.learn(group, feedback)
 
@@ -499,7 +603,7 @@ class HttpClient:
         url = self._client.base_url
         port = "" if url.port is None else f":{url.port}"
         parts = [
-            part if len(part) <= 40 and part.replace("-", "").isidentifier() else "…"
+            part if _SHOWN_PART.fullmatch(part) else "…"
             for part in urlsplit(path).path.split("/")
             if part
         ]
@@ -577,30 +681,191 @@ def json_bytes(body: Json) -> bytes:
     return orjson.dumps(body)
 
 
-def _check_url(base_url: str) -> bool:
+class _AddressRefusedError(Exception):
+    """A name leads to an address that may not be asked."""
+
+
+class _CheckedNetwork(httpx.BaseTransport):
+    """A network that reaches only addresses that were looked up and checked here.
+
+    The connection goes to the address itself, so that a name which leads elsewhere a
+    moment later gains nothing. The certificate is still checked against the name.
+
+    A proxy looks names up by itself: what this machine knows of them is checked all the
+    same, and the request is left to the proxy.
+    """
+
+    def __init__(
+        self, inner: httpx.BaseTransport, options: HttpOptions, *, is_proxied: bool
+    ) -> None:
+        self._inner = inner
+        self._options = options
+        self._is_proxied = is_proxied
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, int], tuple[float, tuple[str, ...]]] = {}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        host = request.url.host
+        place = (
+            host,
+            request.url.port or (443 if request.url.scheme == "https" else 80),
+        )
+        addresses = self._addresses(place, request)
+        if self._is_proxied:
+            return self._inner.handle_request(request)
+        for position, address in enumerate(addresses):
+            try:
+                return self._inner.handle_request(_pinned(request, address))
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                is_last = position == len(addresses) - 1
+                if is_last or _certificate_error(error) is not None:
+                    with self._lock:
+                        self._known.pop(place, None)
+                    raise
+        raise httpx.ConnectError("the name has no address", request=request)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def _addresses(
+        self, place: tuple[str, int], request: httpx.Request
+    ) -> tuple[str, ...]:
+        now = self._options.clock()
+        with self._lock:
+            looked_up_at, addresses = self._known.get(place, (now, ()))
+        if addresses and now - looked_up_at < _ADDRESS_LIFE_S:
+            return addresses
+        try:
+            addresses = tuple(self._options.resolve(*place))
+        except (OSError, UnicodeError):
+            if self._is_proxied:
+                return ()
+            # Raised without its cause, whose text may come from outside.
+            raise httpx.ConnectError(
+                "the name has no address", request=request
+            ) from None
+        for address in addresses:
+            _check_address(place[0], address, self._options)
+        with self._lock:
+            self._known[place] = (now, addresses)
+        return addresses
+
+
+def _pinned(request: httpx.Request, address: str) -> httpx.Request:
+    """The request for this very address; host header and certificate keep the name."""
+    extensions = dict(request.extensions)
+    if not is_address(request.url.host):
+        extensions["sni_hostname"] = request.url.host
+    return httpx.Request(
+        request.method,
+        request.url.copy_with(host=address),
+        headers=request.headers,
+        stream=request.stream,
+        extensions=extensions,
+    )
+
+
+def _network(base_url: str, options: HttpOptions) -> httpx.BaseTransport:
+    proxy = _proxy_of_environment(base_url)
+    return _CheckedNetwork(
+        httpx.HTTPTransport(proxy=proxy), options, is_proxied=proxy is not None
+    )
+
+
+def _proxy_of_environment(base_url: str) -> str | None:
+    """The company's proxy, which has no business with this machine's own services."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not host:
+    if is_this_machine(host) or urllib.request.proxy_bypass(host):
+        return None
+    proxies = urllib.request.getproxies_environment()
+    return proxies.get(parts.scheme) or proxies.get("all") or None
+
+
+def _check_address(host: str, address: str, options: HttpOptions) -> None:
+    kind = kind_of(address)
+    is_allowed = kind is AddressKind.PUBLIC or (
+        options.allow_private_addresses and kind is not AddressKind.FORBIDDEN
+    )
+    if is_allowed:
+        return
+    advice = (
+        "Such an address is never asked. Check the URL."
+        if kind is AddressKind.FORBIDDEN
+        else "If that is meant, set allow_private_addresses for its account in "
+        "destinations.yml, or KENNING_ALLOW_PRIVATE_ADDRESSES=1 in the environment."
+    )
+    what = {
+        AddressKind.LOOPBACK: "this machine itself",
+        AddressKind.PRIVATE: "a private network",
+    }.get(kind, "an address that no service of others has")
+    raise _AddressRefusedError(
+        f"The destination's host {host} leads to {what}. Nothing was sent. {advice}"
+    )
+
+
+def _check_certificate(
+    error: httpx.RequestError, place: str, attempt: _Attempts
+) -> None:
+    """Stop at once for a certificate that is not good: trying again does not mend it."""
+    found = _certificate_error(error)
+    if found is not None:
+        raise FatalDeliveryError(
+            f"The certificate of {place} could not be verified "
+            f"({found.verify_message.partition(',')[0]}). Nothing was sent. Check the URL; "
+            "for a certificate of your own authority, name its file in SSL_CERT_FILE.",
+            is_in_doubt=attempt.may_be_applied,
+            error_class=ErrorClass.CONFIG,
+        ) from None
+
+
+def _certificate_error(
+    error: BaseException,
+) -> ssl.SSLCertVerificationError | None:
+    return next(
+        (
+            link
+            for link in _causes(error)
+            if isinstance(link, ssl.SSLCertVerificationError)
+        ),
+        None,
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _check_url(base_url: str, options: HttpOptions) -> None:
+    try:
+        parts = urlsplit(base_url)
+        host = parts.hostname or ""
+        is_usable = parts.scheme in ("http", "https") and bool(host) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
         raise SyncConfigurationError(
             "The destination's URL is not an http(s) URL with a host. Give it like "
             "https://api.example.com."
         )
-    is_local = _is_this_machine(host)
-    if parts.scheme == "http" and not is_local:
+    if parts.username or parts.password:
+        raise SyncConfigurationError(
+            f"The destination's URL for {host} holds a user or a password. Take them out, "
+            "and give them as credentials."
+        )
+    if parts.scheme == "http" and not is_this_machine(host):
         raise SyncConfigurationError(
             f"The destination's URL is plain http to {host}: its token and the records "
             "could be read on the way. Use https."
         )
-    return is_local
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    if options.transport is None and is_address(host):
+        try:
+            _check_address(host, host, options)
+        except _AddressRefusedError as error:
+            raise SyncConfigurationError(str(error)) from None
 
 
 def _server_wait_s(response: Response, options: HttpOptions) -> float | None:
