@@ -104,7 +104,9 @@ def run_demo(
             tell(Progress(READY_STAGE, "dbt has parsed the project", is_done=True))
     set_clock(workspace, spec.as_of)
     specs = sync_specs(read_manifest(workspace))
-    with running_simulator(workspace.data_dir / _SIMULATOR_STORE) as simulator:
+    with running_simulator(
+        workspace.data_dir / _SIMULATOR_STORE, vendors=("mailer",)
+    ) as simulator:
         with _environment(simulator.environ):
             summary = run_refresh(workspace, as_of=spec.as_of, tell=tell)
         held = {spec.name: _held(spec, simulator, workspace) for spec in specs}
@@ -184,7 +186,7 @@ def _land(workspace: Workspace, spec: WorldSpec, tell: Tell) -> dict[str, int]:
 def _held(spec: SyncSpec, simulator: Simulator, workspace: Workspace) -> int:
     """Rows that the destination holds, read back from it."""
     if spec.destination == "mailer":
-        return len(simulator.records(spec.object))
+        return len(simulator.hold("mailer").collection(spec.object))
     folders = sorted((workspace.data_dir / OUTBOX / spec.name).glob("*/manifest.json"))
     if not folders:
         return 0

@@ -1,18 +1,17 @@
-"""A marketing tool on this machine: the `mailer` destination, for demo and tests.
+"""The destinations' tools on this machine: for tests, for the demo, for trying things out.
 
-A small HTTP server on the loopback address that holds records by id in a SQLite file, so
-that a second demo run finds what the first one sent. Its interface is described in
-docs/destinations/mailer.md. It answers for every row, keeps its batch limit, honours
-idempotency keys, and fails on demand: `Simulator.inject` queues faults for the next
-requests, in order.
+One HTTP server on the loopback address behaves like every tool that `reverse_etl` knows,
+each below its own path. A tool holds records, checks requests against the project's own
+contract for it, keeps its limits when asked to, fails in part, and goes wrong on command.
 
-    python -m demo.destination_simulator --port 0 --store data/simulator.sqlite
+    kenning simulator --vendor hubspot
 
-It is a stand-in for somebody else's product. It shares no code with `reverse_etl`, so that
-the two can only agree on the interface.
+It is a stand-in for somebody else's products. It shares no code with `reverse_etl`, so that
+the two can only agree on the interface. `server` says how it is used, `vendor` what a tool
+is made of, `faults` what can go wrong.
 """
 
 from demo.destination_simulator.faults import Fault, FaultKind
-from demo.destination_simulator.tool import Simulator, running_simulator
+from demo.destination_simulator.server import Simulator, running_simulator
 
 __all__ = ["Fault", "FaultKind", "Simulator", "running_simulator"]

@@ -1,12 +1,14 @@
-"""Runs a simulator in the foreground until it is interrupted, and prints where it is."""
+"""Runs the demo's own tool, the mailer, in the foreground until it is interrupted.
+
+`kenning simulator` runs the others too.
+"""
 
 import argparse
 import contextlib
-import os
 import threading
 from pathlib import Path
 
-from demo.destination_simulator.tool import TOKEN_VARIABLE, running_simulator
+from demo.destination_simulator.server import running_simulator
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -19,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--store", type=Path, default=Path("data/simulator.sqlite"))
     options = parser.parse_args(arguments)
     with running_simulator(
-        options.store, port=options.port, token=os.environ.get(TOKEN_VARIABLE)
+        options.store, vendors=("mailer",), port=options.port
     ) as simulator:
         for name, value in simulator.environ.items():
             print(f"{name}={value}", flush=True)

@@ -1,12 +1,12 @@
-"""What the tool holds, in a SQLite file: records by object and id, and answers by key."""
+"""What the mailer holds, kept in a SQLite file so that it outlives the process."""
 
 import json
 import sqlite3
-import threading
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from demo.destination_simulator.answers import Answer, Record, RefusedError
+from demo.destination_simulator.answers import Answer, Record
 
 _SCHEMA = """
 create table if not exists record (
@@ -24,12 +24,19 @@ create table if not exists answered (
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request that was answered: the digest of what it asked, and the answer."""
+
+    request_sha256: str
+    answer: Answer
+
+
 class Store:
-    """Records and answered requests, in one file. Every method is safe among threads."""
+    """Records and answered requests, in one file. One caller at a time, from any thread."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.Lock()
         self._connection = sqlite3.connect(
             path, check_same_thread=False, isolation_level=None
         )
@@ -38,68 +45,66 @@ class Store:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._connection.close()
+        self._connection.close()
 
-    def page(self, object_name: str, *, after: str, limit: int) -> list[Record]:
-        """Records whose id sorts after `after`, in id order."""
-        with self._lock:
-            rows = self._connection.execute(
-                "select id, properties from record where object = ? and id > ? "
-                "order by id limit ?",
-                (object_name, after, limit),
-            ).fetchall()
-        return [{"id": key, "properties": json.loads(text)} for key, text in rows]
+    def records(self) -> dict[str, dict[str, Record]]:
+        """Every record, by object and id."""
+        held: dict[str, dict[str, Record]] = {}
+        for object_name, key, text in self._connection.execute(
+            "select object, id, properties from record"
+        ):
+            held.setdefault(object_name, {})[key] = json.loads(text)
+        return held
 
-    def once(
-        self, key: str | None, request_sha256: str, work: Callable[[], Answer]
-    ) -> Answer:
-        """Do the work, or give the answer that this key was given before."""
-        with self._lock:
-            known = self._connection.execute(
-                "select request_sha256, status, body from answered "
-                "where idempotency_key = ?",
-                (key,),
-            ).fetchone()
-            if known is not None:
-                if known[0] != request_sha256:
-                    raise RefusedError(409, "idempotency_key_reused")
-                return Answer(known[1], json.loads(known[2]))
+    def answered(self) -> dict[str, Answered]:
+        """Every answered request, by its idempotency key."""
+        return {
+            key: Answered(digest, Answer(status, json.loads(body)))
+            for key, digest, status, body in self._connection.execute(
+                "select idempotency_key, request_sha256, status, body from answered"
+            )
+        }
+
+    def keep(
+        self,
+        object_name: str,
+        changes: Mapping[str, Record | None],
+        key: str | None,
+        answered: Answered,
+    ) -> None:
+        """Keep what one request did, all of it or nothing. None is a deleted record."""
+        with self._connection:
             self._connection.execute("begin immediate")
-            try:
-                answer = work()
-                if key is not None:
-                    self._connection.execute(
-                        "insert into answered values (?, ?, ?, ?)",
-                        (key, request_sha256, answer.status, json.dumps(answer.body)),
-                    )
-            except BaseException:
-                self._connection.execute("rollback")
-                raise
-            self._connection.execute("commit")
-            return answer
+            self._connection.executemany(
+                "insert or replace into record values (?, ?, ?)",
+                (
+                    (object_name, record_id, json.dumps(properties))
+                    for record_id, properties in changes.items()
+                    if properties is not None
+                ),
+            )
+            self._connection.executemany(
+                "delete from record where object = ? and id = ?",
+                (
+                    (object_name, record_id)
+                    for record_id, properties in changes.items()
+                    if properties is None
+                ),
+            )
+            if key is not None:
+                answer = answered.answer
+                self._connection.execute(
+                    "insert into answered values (?, ?, ?, ?)",
+                    (
+                        key,
+                        answered.request_sha256,
+                        answer.status,
+                        json.dumps(answer.body),
+                    ),
+                )
 
-    def upsert(self, object_name: str, key: str, properties: Record) -> bool:
-        """Write one record inside `once`. Returns whether it is new.
-
-        Properties are merged; null clears one.
-        """
-        row = self._connection.execute(
-            "select properties from record where object = ? and id = ?",
-            (object_name, key),
-        ).fetchone()
-        merged: Record = json.loads(row[0]) if row else {}
-        merged.update(properties)
-        kept = {name: value for name, value in merged.items() if value is not None}
-        self._connection.execute(
-            "insert or replace into record values (?, ?, ?)",
-            (object_name, key, json.dumps(kept)),
-        )
-        return row is None
-
-    def delete(self, object_name: str, key: str) -> bool:
-        """Delete one record inside `once`. Returns whether it was there."""
-        deleted = self._connection.execute(
-            "delete from record where object = ? and id = ?", (object_name, key)
-        )
-        return deleted.rowcount == 1
+    def clear(self) -> None:
+        """Forget all of it."""
+        with self._connection:
+            self._connection.execute("delete from record")
+            self._connection.execute("delete from answered")

@@ -127,12 +127,18 @@ class Hold:
         """All of it as JSON, for whoever looks from outside. Of files, their sizes."""
         return {
             "records": {name: dict(held) for name, held in self.records.items()},
-            "members": {name: sorted(ids) for name, ids in self.members.items()},
+            "members": {name: [*sorted(ids)] for name, ids in self.members.items()},
             "events": list(self.events),
             "jobs": dict(self.jobs),
             "files": {name: len(content) for name, content in self.files.items()},
-            "erased": sorted(self.erased),
+            "erased": [*sorted(self.erased)],
         }
+
+    def clear(self) -> None:
+        """Forget everything, also what is kept elsewhere."""
+        for held in (self.records, self.members, self.events, self.jobs, self.files):
+            held.clear()
+        self.erased.clear()
 
     def close(self) -> None:
         """Give back what it keeps open: nothing, in memory."""
