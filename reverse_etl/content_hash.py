@@ -1,22 +1,21 @@
-"""The fingerprint of a row: MD5, 128 bits, over a canonical text of its mapped columns.
+"""The fingerprint of a row: MD5, 128 bits, over a canonical text of what is sent of it.
 
 Pure: builds sqlglot expressions. Not a matter of security: a collision would need one key
 to get, by accident, two contents with the same digest (2 ** -128). MD5 because every
 warehouse has it and none changes it between versions, unlike an engine's own `hash`.
 
-The canonical text joins one part per field, in field order:
+The canonical text joins one part per column, in the order of the columns' names:
 
 - null: `~`
-- else: type tag, length in characters, `:`, text. The length keeps neighbours apart, the
-  tag keeps the text '1' apart from the number 1.
+- text: `s`, length in characters, `:`, text. The length keeps neighbours apart.
+- else: type tag, text, `;`. No such text holds a semicolon, and the tag keeps the text '1'
+  apart from the number 1.
 
 Exact numbers share a tag and lose trailing zeros, so that widening an integer or a scale
-resends nothing. A digest of the field names and constants stands in front: a field that is
-added, dropped or renamed changes every row, and the change guard then asks a person.
+resends nothing. How columns become fields is not in it: a changed mapping is a decision of
+its own (`spec.mapping_fingerprint`), whose digest stands in front.
 """
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -25,21 +24,25 @@ from functools import reduce
 from sqlglot import exp
 
 from reverse_etl.errors import ContractError
-from reverse_etl.spec import FieldMapping
 
 SUPPORTED_DIALECTS = ("duckdb", "postgres")
 """Engines whose text forms of numbers, dates and timestamps are known to agree."""
 
 _NULL = "~"
 _PARAMETERS = re.compile(r"\(.*\)")
+_SCALE = re.compile(r"\(\s*\d+\s*,\s*(\d+)\s*\)")
 
 
 class TypeTag(StrEnum):
-    """What a column's values are, whatever the engine calls their type."""
+    """What a column's values are, whatever the engine calls their type.
+
+    A DECIMAL's text always has a point; a NUMERIC's scale differs from value to value.
+    """
 
     TEXT = "s"
     NUMBER = "n"
     DECIMAL = "n."
+    NUMERIC = "n?"
     FLOAT = "f"
     BOOLEAN = "b"
     TIMESTAMP = "t"
@@ -65,7 +68,7 @@ _TYPES: Mapping[str, TypeTag] = {
         ),
         TypeTag.NUMBER,
     ),
-    **dict.fromkeys(("DECIMAL", "NUMERIC"), TypeTag.DECIMAL),
+    **dict.fromkeys(("DECIMAL", "NUMERIC"), TypeTag.NUMERIC),
     **dict.fromkeys(("DOUBLE", "DOUBLE PRECISION", "FLOAT", "REAL"), TypeTag.FLOAT),
     "BOOLEAN": TypeTag.BOOLEAN,
     **dict.fromkeys(("TIMESTAMP", "TIMESTAMP WITHOUT TIME ZONE"), TypeTag.TIMESTAMP),
@@ -81,6 +84,9 @@ def type_tag(data_type: str, *, column: str, model: str) -> TypeTag:
             lists, structs).
     """
     tag = _TYPES.get(_PARAMETERS.sub("", data_type).strip().upper())
+    scale = _SCALE.search(data_type)
+    if tag is TypeTag.NUMERIC and scale is not None:
+        return TypeTag.DECIMAL if int(scale.group(1)) > 0 else TypeTag.NUMBER
     if tag is None:
         raise ContractError(
             f"Column '{column}' of {model} is of type {data_type}, which a sync cannot "
@@ -91,16 +97,13 @@ def type_tag(data_type: str, *, column: str, model: str) -> TypeTag:
 
 
 def row_hash(
-    mapping: Sequence[FieldMapping],
-    columns: Mapping[str, tuple[exp.Expr, TypeTag]],
-    *,
-    dialect: str,
+    head: str, columns: Mapping[str, tuple[exp.Expr, TypeTag]], *, dialect: str
 ) -> exp.Expr:
     """The fingerprint as an expression: 32 lower-case hexadecimal digits, never null.
 
     Args:
-        mapping: Fields of the sync, in any order.
-        columns: Expression and tag of each mapped column, by column name.
+        head: Digest of the mapping; another one makes every row another.
+        columns: Expression and tag of each column that is sent, by column name.
         dialect: Engine that will compute it.
 
     Raises:
@@ -112,12 +115,13 @@ def row_hash(
             f"{', '.join(SUPPORTED_DIALECTS)}. Add its text forms to "
             "reverse_etl/content_hash.py."
         )
-    fields = sorted(mapping, key=lambda field: field.field)
-    parts = [
-        _part(*columns[field.column]) for field in fields if field.column is not None
-    ]
-    head: exp.Expr = exp.Literal.string(_mapping_digest(fields))
-    return exp.MD5(this=_joined([head, *parts]))
+    parts = [_part(*columns[name]) for name in sorted(columns)]
+    # One call for all of them: a chain of || copies the text once for each.
+    return exp.MD5(
+        this=exp.Anonymous(
+            this="concat", expressions=[exp.Literal.string(head), *parts]
+        )
+    )
 
 
 def sha256_text(value: exp.Expr, *, dialect: str) -> exp.Expr:
@@ -132,37 +136,22 @@ def sha256_text(value: exp.Expr, *, dialect: str) -> exp.Expr:
     return exp.SHA2(this=value, length=exp.Literal.number(256))
 
 
-def _mapping_digest(fields: Sequence[FieldMapping]) -> str:
-    described = [
-        [field.field, "column"]
-        if field.column is not None
-        else [field.field, "constant", field.constant]
-        for field in fields
-    ]
-    return hashlib.md5(
-        json.dumps(described).encode(), usedforsecurity=False
-    ).hexdigest()
-
-
 def _part(column: exp.Expr, tag: TypeTag) -> exp.Expr:
     text = _TEXT_FORMS[tag](column)
-    value = _joined(
+    if tag is TypeTag.BOOLEAN:
+        return text
+    pieces = (
         [
-            exp.Literal.string(tag.value[0]),
+            exp.Literal.string(tag.value),
             exp.cast(exp.Length(this=text), "text"),
             exp.Literal.string(":"),
             text.copy(),
         ]
+        if tag is TypeTag.TEXT
+        else [exp.Literal.string(tag.value[0]), text, exp.Literal.string(";")]
     )
-    return exp.Case(
-        ifs=[
-            exp.If(
-                this=exp.Is(this=column.copy(), expression=exp.null()),
-                true=exp.Literal.string(_NULL),
-            )
-        ],
-        default=value,
-    )
+    # A null among the pieces makes the whole of them null.
+    return exp.Coalesce(this=_joined(pieces), expressions=[exp.Literal.string(_NULL)])
 
 
 def _joined(parts: Sequence[exp.Expr]) -> exp.Expr:
@@ -174,9 +163,13 @@ def _as_text(column: exp.Expr) -> exp.Expr:
 
 
 def _as_boolean_text(column: exp.Expr) -> exp.Expr:
+    """The whole part, since the three values have no text form that engines share."""
     return exp.Case(
-        ifs=[exp.If(this=column.copy(), true=exp.Literal.string("true"))],
-        default=exp.Literal.string("false"),
+        ifs=[
+            exp.If(this=column.copy(), true=exp.Literal.string("b1;")),
+            exp.If(this=exp.Not(this=column.copy()), true=exp.Literal.string("b0;")),
+        ],
+        default=exp.Literal.string(_NULL),
     )
 
 
@@ -187,13 +180,18 @@ def _as_timestamp_text(column: exp.Expr) -> exp.Expr:
 
 
 def _as_decimal_text(column: exp.Expr) -> exp.Expr:
+    return _right_trimmed(_right_trimmed(_as_text(column), "0"), ".")
+
+
+def _as_numeric_text(column: exp.Expr) -> exp.Expr:
     text = _as_text(column)
-    stripped = _right_trimmed(_right_trimmed(text, "0"), ".")
     has_point = exp.GT(
         this=exp.StrPosition(this=text.copy(), substr=exp.Literal.string(".")),
         expression=exp.Literal.number(0),
     )
-    return exp.Case(ifs=[exp.If(this=has_point, true=stripped)], default=text.copy())
+    return exp.Case(
+        ifs=[exp.If(this=has_point, true=_as_decimal_text(column))], default=text.copy()
+    )
 
 
 def _right_trimmed(text: exp.Expr, characters: str) -> exp.Expr:
@@ -206,6 +204,7 @@ _TEXT_FORMS: Mapping[TypeTag, Callable[[exp.Expr], exp.Expr]] = {
     TypeTag.TEXT: _as_text,
     TypeTag.NUMBER: _as_text,
     TypeTag.DECIMAL: _as_decimal_text,
+    TypeTag.NUMERIC: _as_numeric_text,
     TypeTag.FLOAT: _as_text,
     TypeTag.BOOLEAN: _as_boolean_text,
     TypeTag.TIMESTAMP: _as_timestamp_text,
