@@ -199,6 +199,18 @@ class Response:
             raise self.undocumented() from None
         return parsed
 
+    def optional_json(self) -> Json:
+        """The body as JSON, or None where there is nothing or a plain text to read.
+
+        Raises:
+            FatalDeliveryError: It is something else: a page for people, for instance, that
+                something between the two put there.
+        """
+        media_type = self.headers.get("content-type", "").partition(";")[0].strip()
+        if not self.content.strip() or media_type.lower() == "text/plain":
+            return None
+        return self.json()
+
     def undocumented(self) -> FatalDeliveryError:
         """The error for an answer that is not what the interface promises."""
         return FatalDeliveryError(

@@ -2,29 +2,46 @@
 
 Adding one: a module beside this one that gives `DESTINATION`, its line here, a page under
 docs/destinations/, and a tool under demo/destination_simulator/vendors/ when it speaks
-HTTP. tests/contract/test_destinations.py then runs on it unasked.
+HTTP. tests/contract/test_destinations.py then runs on it unasked. How to:
+docs/how-to/add-a-destination.md. One without code is `custom_http`'s.
+
+A module is imported when its destination is first asked for, so that nothing that only one
+of them needs stands in the way of the others.
 """
 
-import difflib
+import dataclasses
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from reverse_etl.accounts import (
+    CUSTOM_FOLDER,
+    NO_ACCOUNTS,
+    Account,
+    Accounts,
+    allows_private_addresses,
+    credentials,
+    effective_limits,
+    read_accounts,
+)
+from reverse_etl.destinations.custom_http import read_custom_types
 from reverse_etl.destinations.protocol import (
-    Credential,
+    Capabilities,
     DestinationType,
     Opened,
     Opening,
+    RateLimit,
 )
 from reverse_etl.errors import (
     SpecError,
     SyncConfigurationError,
     UnknownDestinationError,
 )
-from reverse_etl.modes import Mode
+from reverse_etl.modes import Mode, Removal
 from reverse_etl.spec import SyncSpec
-from reverse_etl.transport import HttpOptions, Secret
+from reverse_etl.transport import HttpOptions
+from reverse_etl.yaml_reading import nearest
 
 DESTINATION_NAMES = (
     "braze",
@@ -40,7 +57,10 @@ DESTINATION_NAMES = (
     "mailer",
     "marketo",
     "meta",
+    "postgres",
+    "s3",
     "salesforce",
+    "sftp",
     "slack",
     "tiktok",
     "webhook",
@@ -48,52 +68,102 @@ DESTINATION_NAMES = (
 )
 
 
-def _destination(name: str) -> DestinationType | None:
-    module_name = f"reverse_etl.destinations.{name}"
-    if importlib.util.find_spec(module_name) is None:
-        return None
-    found = importlib.import_module(module_name).DESTINATION
-    if not isinstance(found, DestinationType):
-        raise TypeError(f"{module_name}.DESTINATION is not a DestinationType")
-    return found
+class _Modules(Mapping[str, DestinationType]):
+    """Kinds of destination by name, each imported when it is first asked for."""
+
+    def __getitem__(self, name: str) -> DestinationType:
+        if name not in self:
+            raise KeyError(name)
+        module_name = f"reverse_etl.destinations.{name}"
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            raise SyncConfigurationError(
+                f"The destination '{name}' needs the package '{error.name}', which is "
+                f"not installed. Install it with pip install 'kenning[{name}]'."
+            ) from error
+        found = module.DESTINATION
+        if not isinstance(found, DestinationType) or found.name != name:
+            raise TypeError(f"{module_name}.DESTINATION is not the DestinationType")
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return (
+            name in DESTINATION_NAMES
+            and importlib.util.find_spec(f"reverse_etl.destinations.{name}") is not None
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in DESTINATION_NAMES if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
-DESTINATIONS: Mapping[str, DestinationType] = {
-    name: found
-    for name in DESTINATION_NAMES
-    if (found := _destination(name)) is not None
-}
+DESTINATIONS: Mapping[str, DestinationType] = _Modules()
 
 
-def destination_type(spec: SyncSpec) -> DestinationType:
-    """The kind of destination that a sync names, checked against its object and mode.
+def load_accounts(root: Path) -> Accounts:
+    """What a project adds: destinations.yml, and its own kinds under destinations/.
+
+    Args:
+        root: The project's folder.
 
     Raises:
-        UnknownDestinationError: There is none of that name.
-        SpecError: It has no such object, or cannot do the sync's mode.
+        SyncConfigurationError: A file cannot be meant as it is written.
     """
-    found = DESTINATIONS.get(spec.destination)
-    if found is None:
-        nearest = difflib.get_close_matches(spec.destination, DESTINATIONS, n=1)
-        hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
+    types = read_custom_types(root / CUSTOM_FOLDER, reserved=DESTINATION_NAMES)
+    known = _Kinds(types)
+    return Accounts(by_name=read_accounts(root, known), types=types)
+
+
+def destination_type(name: str, accounts: Accounts = NO_ACCOUNTS) -> DestinationType:
+    """The kind of destination behind an account, or of this very name.
+
+    Raises:
+        UnknownDestinationError: There is none; the message names the nearest.
+        SyncConfigurationError: It needs a package that is not installed.
+    """
+    known = _Kinds(accounts.types)
+    type_name = accounts.get(name).type_name
+    if type_name not in known:
+        names = (*accounts.by_name, *known)
         raise UnknownDestinationError(
-            f"Sync '{spec.name}' in {spec.path}: there is no destination "
-            f"'{spec.destination}'.{hint} Known: {', '.join(DESTINATIONS)}."
+            f"There is no destination '{name}'.{nearest(name, names)} "
+            f"Known: {', '.join(dict.fromkeys(names))}."
         )
-    capabilities = found.capabilities(spec.object)
-    if capabilities is None:
-        objects = ", ".join(sorted(found.objects))
+    return known[type_name]
+
+
+def capabilities_of(spec: SyncSpec, accounts: Accounts = NO_ACCOUNTS) -> Capabilities:
+    """What the sync's destination can do with its object, once the sync was checked.
+
+    Raises:
+        UnknownDestinationError: There is no such destination.
+        SpecError: It has no such object, or cannot do what the sync asks of it: the mode,
+            what happens to records that leave, identifiers, settings.
+    """
+    kind = _type_of(spec, accounts)
+    found = kind.capabilities(spec.object)
+    if found is None:
         raise SpecError(
-            f"Sync '{spec.name}' in {spec.path}: destination '{spec.destination}' has no "
-            f"object '{spec.object}'. It has: {objects}."
+            f"{_place(spec)}: destination '{spec.destination}' has no object "
+            f"'{spec.object}'.{nearest(spec.object, kind.objects)} "
+            f"It has: {_listed(kind.objects)}."
         )
-    if Mode(spec.mode) not in capabilities.modes:
-        modes = ", ".join(sorted(capabilities.modes))
-        raise SpecError(
-            f"Sync '{spec.name}' in {spec.path}: destination '{spec.destination}' does "
-            f"not do mode '{spec.mode}'. It does: {modes}."
-        )
+    problem = next(_problems(spec, found), None)
+    if problem is not None:
+        raise SpecError(f"{_place(spec)}: {problem}")
     return found
+
+
+def limits_of(name: str, accounts: Accounts = NO_ACCOUNTS) -> tuple[RateLimit, ...]:
+    """The limits that an account is used with.
+
+    Raises:
+        UnknownDestinationError: There is no such destination.
+    """
+    return effective_limits(accounts.get(name), destination_type(name, accounts).limits)
 
 
 def open_destination(
@@ -101,6 +171,7 @@ def open_destination(
     environ: Mapping[str, str],
     base_dir: Path,
     http: HttpOptions | None = None,
+    accounts: Accounts = NO_ACCOUNTS,
 ) -> Opened:
     """The sync's destination, closed when the context ends.
 
@@ -108,46 +179,114 @@ def open_destination(
         spec: The sync.
         environ: Secrets and addresses, normally `os.environ`.
         base_dir: Folder for what runs leave behind, normally data/.
-        http: How requests are made.
+        http: How requests are made, with the limiter of the account.
+        accounts: From `load_accounts`.
 
     Raises:
-        SyncConfigurationError: The destination is unknown, cannot do the mode, or lacks
-            something in the environment.
+        SyncConfigurationError: The destination is unknown, has no such object, or lacks a
+            credential.
     """
-    kind = destination_type(spec)
+    kind = _type_of(spec, accounts)
+    capabilities_of(spec, accounts)
+    account = accounts.get(spec.destination)
     return kind.open(
         Opening(
-            account=spec.destination,
+            account=account.name,
             object=spec.object,
-            settings={},
-            credentials=credentials(spec.destination, kind.credentials, environ),
+            settings=spec.settings,
+            credentials=credentials(account, kind.credentials, environ),
             base_dir=base_dir,
-            http=http or HttpOptions(),
+            http=_allowed(http or HttpOptions(), account, environ),
         )
     )
 
 
-def credentials(
-    account: str, wanted: tuple[Credential, ...], environ: Mapping[str, str]
-) -> Mapping[str, Secret]:
-    """What the environment says about an account, by credential name.
+class _Kinds(Mapping[str, DestinationType]):
+    """The kinds that are built in, and the project's own."""
 
-    Raises:
-        SyncConfigurationError: A variable is missing that has no default.
-    """
-    given = {
-        credential.name: environ.get(_variable(account, credential.name))
-        or credential.default
-        for credential in wanted
-    }
-    missing = [_variable(account, name) for name, text in given.items() if text is None]
+    def __init__(self, own: Mapping[str, DestinationType]) -> None:
+        self._own = own
+
+    def __getitem__(self, name: str) -> DestinationType:
+        return self._own[name] if name in self._own else DESTINATIONS[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._own or name in DESTINATIONS
+
+    def __iter__(self) -> Iterator[str]:
+        yield from DESTINATIONS
+        yield from self._own
+
+    def __len__(self) -> int:
+        return len(DESTINATIONS) + len(self._own)
+
+
+def _type_of(spec: SyncSpec, accounts: Accounts) -> DestinationType:
+    try:
+        return destination_type(spec.destination, accounts)
+    except UnknownDestinationError as error:
+        raise UnknownDestinationError(f"{_place(spec)}: {error}") from None
+
+
+def _problems(spec: SyncSpec, found: Capabilities) -> Iterator[str]:
+    """What the destination cannot do of what the sync asks, for people."""
+    with_object = f"destination '{spec.destination}' with '{spec.object}'"
+    if spec.mode not in found.modes:
+        yield f"mode '{spec.mode}' is none that {with_object} does. {_known(found.modes)}"
+    removals = {Removal.NOTHING, *found.removals}
+    for setting, removal in (
+        ("on_remove", spec.on_removal),
+        ("on_withdrawal", spec.on_withdrawal),
+    ):
+        if removal is not None and removal not in removals:
+            yield (
+                f"{setting} '{removal}' is nothing that {with_object} does. "
+                f"{_known(removals)}"
+            )
+    if spec.mode is Mode.MIRROR and spec.on_removal is Removal.NOTHING:
+        yield "mode 'mirror' takes away what left; with on_remove 'nothing' use 'upsert'."
+    yield from _match_problems(spec, found)
+    settings = (*found.settings, *found.optional_settings)
+    for name in spec.settings:
+        if name not in settings:
+            yield (
+                f"{with_object} has no setting '{name}'.{nearest(name, settings)} "
+                + (_known(settings))
+            )
+    missing = [name for name in found.settings if name not in spec.settings]
     if missing:
-        raise SyncConfigurationError(
-            f"The destination '{account}' needs {' and '.join(missing)} in the "
-            f"environment. docs/destinations/{account}.md says what they are."
-        )
-    return {name: Secret(text) for name, text in given.items() if text is not None}
+        yield f"{with_object} needs settings.{' and settings.'.join(missing)}."
 
 
-def _variable(account: str, name: str) -> str:
-    return f"KENNING_{account}_{name}".upper()
+def _match_problems(spec: SyncSpec, found: Capabilities) -> Iterator[str]:
+    known = found.match_fields
+    given = [each.identifier for each in spec.match]
+    for name in given:
+        if known and name not in known:
+            yield (
+                f"match: '{spec.destination}' finds no '{spec.object}' by '{name}'."
+                f"{nearest(name, known)} {_known(known)}"
+            )
+    missing = [name for name in known if name not in given]
+    if found.requires_all_match_fields and missing and (given or len(known) > 1):
+        yield f"match: '{spec.destination}' needs {' and '.join(missing)} too."
+
+
+def _known(names: Iterable[str]) -> str:
+    return f"Known: {_listed(names)}."
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(str(name) for name in names)) or "none"
+
+
+def _place(spec: SyncSpec) -> str:
+    return f"Sync '{spec.name}' in {spec.path}"
+
+
+def _allowed(
+    http: HttpOptions, account: Account, environ: Mapping[str, str]
+) -> HttpOptions:
+    if not allows_private_addresses(account, environ):
+        return http
+    return dataclasses.replace(http, allow_private_addresses=True)
