@@ -274,66 +274,79 @@ from compared
 group by op
 """
 
+_OPERATIONS = """
+select
+    compared.key,
+    compared.customer_id,
+    compared.held_customer_id,
+    compared.row_hash,
+    compared.match_text,
+    compared.held_match_text,
+    compared.dest_id,
+    case
+        when compared.op = 'withdraw' then :withdraw_action
+        when compared.op = 'absent' then :absent_action
+        when compared.op = 'rematch' then :rematch_action
+        else :write_action
+    end as action,
+    case
+        when compared.op in ('withdraw', 'absent', 'rematch') then 'remove'
+        else compared.op
+    end as op
+
+from compared
+where
+    compared.op = 'withdraw'
+    or (
+        compared.op in ('absent', 'rematch', 'change', 'add')
+        and not :only_withdrawals
+    )
+"""
+
+# The rows are numbered before the mapped columns come to them: what is sorted is narrow.
 _PLAN_ROWS = """
 with
 
-operations as (
+numbered as (
 
     select
-        compared.key,
-        compared.customer_id,
-        compared.held_customer_id,
-        compared.row_hash,
-        compared.match_text,
-        compared.held_match_text,
-        compared.dest_id,
-        compared.op as finding,
-        case
-            when compared.op = 'withdraw' then :withdraw_action
-            when compared.op = 'absent' then :absent_action
-            when compared.op = 'rematch' then :rematch_action
-            else :write_action
-        end as action,
-        case
-            when compared.op in ('withdraw', 'absent', 'rematch') then 'remove'
-            else compared.op
-        end as op
+        operations.*,
+        row_number() over (
+            order by
+                case operations.op when 'remove' then 1 else 2 end,
+                operations.action,
+                case operations.op when 'change' then 1 else 2 end,
+                operations.locality,
+                operations.key
+        ) as seq
 
-    from compared
-    where compared.op in ('withdraw', 'absent', 'rematch', 'change', 'add')
+    from operations
 
 )
 
 select
-    row_number() over (
-        order by
-            case operations.op when 'remove' then 1 else 2 end,
-            operations.action,
-            case operations.op when 'change' then 1 else 2 end,
-            :locality,
-            operations.key
-    ) as seq,
-    operations.action,
-    operations.op,
-    operations.key,
-    sha256_text(operations.key) as key_sha256,
+    numbered.seq,
+    numbered.action,
+    numbered.op,
+    numbered.key,
+    sha256_text(numbered.key) as key_sha256,
     case
-        when operations.op = 'remove' then operations.held_customer_id
-        else operations.customer_id
+        when numbered.op = 'remove' then numbered.held_customer_id
+        else numbered.customer_id
     end as customer_id,
-    case when operations.op <> 'remove' then operations.row_hash end as row_hash,
+    case when numbered.op <> 'remove' then numbered.row_hash end as row_hash,
     case
-        when operations.op = 'remove' then operations.held_match_text
-        else operations.match_text
+        when numbered.op = 'remove' then numbered.held_match_text
+        else numbered.match_text
     end as match_text,
-    operations.dest_id
+    numbered.dest_id
 
-from operations
+from numbered
 -- A key that is changed or added is in the model once.
 left join model
-    on operations.key = cast(:model_key as text)
-    and operations.op <> 'remove'
-order by seq
+    on numbered.key = cast(:model_key as text)
+    and numbered.op <> 'remove'
+order by numbered.seq
 """
 
 _WANTED_ROWS = """
@@ -690,10 +703,10 @@ def plan_query(
         row_hash, match_text, dest_id, then match_1 …, field_1 …, assoc_1 …, which are
         null for a removal. Rows of one action follow each other, removals first.
     """
-    none = exp.Literal.string("")
-    query = filled_select(
-        _PLAN_ROWS,
-        {"compared": compared, "model": spec.relation.to_table()},
+    model = spec.relation.to_table()
+    operations = filled_select(
+        _OPERATIONS,
+        {"compared": compared},
         {
             "write_action": exp.Literal.string(wanted_actions.write.value),
             "absent_action": exp.Literal.string(
@@ -704,9 +717,16 @@ def plan_query(
             ),
             "rematch_action": exp.Literal.string(Action.REMOVE.value),
             "only_withdrawals": exp.Boolean(this=only_withdrawals),
-            "locality": _locality(spec, order_by) or none,
-            "model_key": _model(spec.key),
         },
+        dialect=dialect,
+    )
+    query = filled_select(
+        _PLAN_ROWS,
+        {
+            "operations": _placed_next_to_each_other(spec, operations, order_by),
+            "model": model,
+        },
+        {"model_key": _model(spec.key)},
         dialect=dialect,
     )
     return query.select(*_wire_columns(spec, columns))
@@ -774,7 +794,8 @@ def _compared_columns(spec: SyncSpec) -> tuple[str, ...]:
         if not mapped.is_first_write_only
         for name in columns_of(mapped)
     }
-    lasting |= {each.column for each in (*spec.match, *spec.associations)}
+    lasting |= {each.column for each in spec.match}
+    lasting |= {each.column for each in spec.associations}
     return tuple(name for name in spec.columns if name not in once - lasting)
 
 
@@ -898,14 +919,22 @@ def _filled_template(template: str) -> exp.Expr:
     return joined
 
 
-def _locality(spec: SyncSpec, order_by: str | None) -> exp.Expr | None:
+def _placed_next_to_each_other(
+    spec: SyncSpec, operations: exp.Select, order_by: str | None
+) -> exp.Select:
+    """Operations with what they are sorted by, before their key: locality."""
     columns = {each.identifier: each.column for each in spec.match}
     columns |= {each.name: each.column for each in spec.associations}
     column = columns.get(order_by or "")
     if column is None:
-        return None
-    return exp.Coalesce(
+        return operations.select(exp.alias_(exp.Literal.string(""), "locality"))
+    place = exp.Coalesce(
         this=exp.cast(_model(column), "text"), expressions=[exp.Literal.string("")]
+    )
+    return operations.select(exp.alias_(place, "locality")).join(
+        _model_table(spec),
+        on=exp.column("key", "compared").eq(exp.cast(_model(spec.key), "text")),
+        join_type="left",
     )
 
 

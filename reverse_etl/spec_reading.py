@@ -102,7 +102,7 @@ def parse_sync(exposure: Exposure, manifest: Manifest) -> SyncSpec:
     match = reader.match()
     associations = reader.associations()
     sent = {key, *(name for each in mapping for name in columns_of(each))}
-    sent |= {each.column for each in (*match, *associations)}
+    sent |= {each.column for each in match} | {each.column for each in associations}
     mode = reader.choice("mode", Mode)
     return SyncSpec(
         name=exposure.name,
