@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from cli.identity_commands import add_identity_commands
 from cli.progress import ProgressPrinter
+from cli.simulator import add_simulator_command
 from orchestration.workspace import (
     PROJECT_DIR,
     Workspace,
@@ -124,6 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
     show.set_defaults(command=_profile_show)
 
     add_identity_commands(commands, workspace=_workspace, count=_count)
+    add_simulator_command(commands)
     return parser
 
 
