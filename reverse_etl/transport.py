@@ -688,6 +688,22 @@ _ADVICE = {
 }
 
 
+def origin_and_path(url: str) -> tuple[str, str]:
+    """A whole URL as (scheme, host and port; path and query, exactly as they are).
+
+    For addresses that end where they end, and not below a base: of webhooks, for instance.
+
+    Raises:
+        SyncConfigurationError: It is no URL.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise _no_url() from None
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc}", f"{parts.path or '/'}{query}"
+
+
 def json_bytes(body: Json) -> bytes:
     """A body as JSON, the way `HttpClient.request` sends it."""
     return orjson.dumps(body)
@@ -851,6 +867,13 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         link = link.__cause__ or link.__context__
 
 
+def _no_url() -> SyncConfigurationError:
+    return SyncConfigurationError(
+        "The destination's URL is not an http(s) URL with a host. Give it like "
+        "https://api.example.com."
+    )
+
+
 def _check_url(base_url: str, options: HttpOptions) -> None:
     try:
         parts = urlsplit(base_url)
@@ -859,10 +882,7 @@ def _check_url(base_url: str, options: HttpOptions) -> None:
     except ValueError:
         is_usable = False
     if not is_usable:
-        raise SyncConfigurationError(
-            "The destination's URL is not an http(s) URL with a host. Give it like "
-            "https://api.example.com."
-        )
+        raise _no_url()
     if parts.username or parts.password:
         raise SyncConfigurationError(
             f"The destination's URL for {host} holds a user or a password. Take them out, "

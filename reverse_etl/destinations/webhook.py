@@ -1,0 +1,268 @@
+"""Webhooks: batches of records, signed, to an address of one's own.
+
+One POST for each batch, or for each record with `settings: {form: row}`. Every request
+carries an idempotency key and an HMAC-SHA256 signature with its time. Any 2xx is success;
+the answer may say what became of each record. Interface: docs/destinations/webhook.md.
+
+Credentials: url, secret; old_secret while the secret is being replaced; token, where the
+receiver wants a bearer token too.
+"""
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from reverse_etl.destinations.protocol import (
+    Batch,
+    BatchResult,
+    Capabilities,
+    Credential,
+    Destination,
+    DestinationType,
+    Idempotency,
+    Opening,
+    Record,
+    RejectedRow,
+)
+from reverse_etl.destinations.signing import signature
+from reverse_etl.errors import (
+    BatchRefusedError,
+    ErrorClass,
+    JobLostError,
+    SyncConfigurationError,
+)
+from reverse_etl.modes import Mode, Removal
+from reverse_etl.transport import (
+    HttpClient,
+    Response,
+    TokenAuth,
+    json_bytes,
+    origin_and_path,
+)
+from warehouse.manifest import Json
+
+VERSION = 1
+SIGNATURE_HEADER = "x-kenning-signature"
+
+_BATCH, _ROW = "batch", "row"
+
+CAPABILITIES = Capabilities(
+    modes=frozenset(set(Mode) - {Mode.FULL}),
+    removals=frozenset(
+        {Removal.CLEAR, Removal.REMOVE, Removal.ARCHIVE, Removal.DELETE}
+    ),
+    max_batch_rows=100,
+    max_batch_bytes=1_000_000,
+    max_row_bytes=256_000,
+    idempotency=Idempotency.HEADER,
+    gives_ids=True,
+    can_erase=True,
+    optional_settings=("form", "max_batch_rows"),
+)
+
+_MOST_ROWS = 10_000
+_CODE = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+_ROW_CLASSES = frozenset(
+    {
+        ErrorClass.INVALID_KEY,
+        ErrorClass.INVALID_FIELD,
+        ErrorClass.NOT_FOUND,
+        ErrorClass.CONFLICT,
+        ErrorClass.SUPPRESSED,
+        ErrorClass.TOO_LARGE,
+    }
+)
+
+
+class WebhookDestination:
+    """Posts to one address."""
+
+    def __init__(self, client: HttpClient, path: str, opening: Opening) -> None:
+        self._client = client
+        self._path = path
+        self._secrets = tuple(
+            opening.credentials[name]
+            for name in ("secret", "old_secret")
+            if opening.credentials[name].reveal()
+        )
+        self._is_by_row = _form(opening.settings) == _ROW
+        self.capabilities = dataclasses.replace(
+            CAPABILITIES,
+            max_batch_rows=1 if self._is_by_row else _max_rows(opening.settings),
+        )
+
+    @property
+    def request_count(self) -> int:
+        """Requests made, retries included."""
+        return self._client.request_count
+
+    def send(self, batch: Batch) -> BatchResult:
+        """Post one batch."""
+        records = batch.rows
+        if not records:
+            return BatchResult()
+        response = self._client.request(
+            "POST",
+            self._path,
+            content=self._content(batch, records),
+            headers={
+                "content-type": "application/json",
+                "x-run-id": batch.run_id,
+                "x-batch-id": batch.idempotency_key,
+            },
+            idempotency_key=batch.idempotency_key,
+            sign=self._signed,
+            # The path of a webhook is often its secret.
+            shown_path="",
+        )
+        return _result(response, records)
+
+    def poll(self, job: str, batch: Batch) -> BatchResult | None:
+        """There are no jobs: every answer is final."""
+        del job, batch
+        raise JobLostError("A webhook has no jobs.")
+
+    def _content(self, batch: Batch, records: Sequence[Record]) -> bytes:
+        most_rows = self.capabilities.max_batch_rows or 1
+        if len(records) > most_rows:
+            raise _too_large(len(records), f"{most_rows:,} records")
+        rows = [row_body(record) for record in records]
+        most_row_bytes = self.capabilities.max_row_bytes or 0
+        if any(len(json_bytes(row)) > most_row_bytes for row in rows):
+            raise _too_large(len(records), f"{most_row_bytes:,} bytes a record")
+        body: dict[str, Json] = {
+            "version": VERSION,
+            "sync": batch.sync,
+            "object": batch.object,
+            "action": batch.action.value,
+            "run_id": batch.run_id,
+            "batch_id": batch.idempotency_key,
+        }
+        content = json_bytes(
+            body | ({"row": rows[0]} if self._is_by_row else {"rows": [*rows]})
+        )
+        most_bytes = self.capabilities.max_batch_bytes or 0
+        if len(content) > most_bytes:
+            raise _too_large(len(records), f"{most_bytes:,} bytes")
+        return content
+
+    def _signed(self, content: bytes) -> Mapping[str, str]:
+        at_s = int(self._client.options.now().timestamp())
+        return {SIGNATURE_HEADER: signature(content, at_s=at_s, secrets=self._secrets)}
+
+
+def row_body(record: Record) -> dict[str, Json]:
+    """One record, as it stands in a body."""
+    body: dict[str, Json] = {
+        "op": record.op.value,
+        "key": record.key,
+        "event_id": record.event_id,
+        "match": dict(record.match),
+        "fields": dict(record.fields),
+    }
+    if record.associations:
+        body["associations"] = dict(record.associations)
+    if record.dest_id is not None:
+        body["id"] = record.dest_id
+    return body
+
+
+def _result(response: Response, records: Sequence[Record]) -> BatchResult:
+    """What the answer says; it speaks of every record or of none."""
+    body = response.optional_json()
+    if not isinstance(body, dict) or "results" not in body:
+        return BatchResult()
+    results = body["results"]
+    positions = {record.key: position for position, record in enumerate(records)}
+    if not isinstance(results, list) or len(results) != len(positions):
+        raise response.undocumented()
+    rejected: dict[int, RejectedRow] = {}
+    ids: dict[int, str] = {}
+    for result in results:
+        key = result.get("key") if isinstance(result, dict) else None
+        position = positions.pop(key, None) if isinstance(key, str) else None
+        if position is None or not isinstance(result, dict):
+            raise response.undocumented()
+        status, given_id = result.get("status"), result.get("id")
+        if status == "error":
+            rejected[position] = _rejected(position, result)
+        elif status != "ok":
+            raise response.undocumented()
+        elif isinstance(given_id, str) and given_id:
+            ids[position] = given_id
+    return BatchResult(tuple(rejected[each] for each in sorted(rejected)), ids)
+
+
+def _rejected(position: int, result: Mapping[str, Json]) -> RejectedRow:
+    code = _code(result.get("error"))
+    named = (code or "").upper()
+    return RejectedRow(
+        position,
+        ErrorClass(named) if named in _ROW_CLASSES else ErrorClass.OTHER,
+        code=code,
+        field=_code(result.get("field")),
+        is_retryable=result.get("retry") is True,
+    )
+
+
+def _code(value: Json) -> str | None:
+    """A code, if it looks like one: a sentence may quote somebody's value."""
+    return value if isinstance(value, str) and _CODE.fullmatch(value) else None
+
+
+def _too_large(count: int, most: str) -> BatchRefusedError:
+    return BatchRefusedError(
+        f"A batch of {count:,} records for the webhook is larger than {most}. Nothing of "
+        "it was sent.",
+        is_too_large=True,
+    )
+
+
+def _form(settings: Mapping[str, str]) -> str:
+    form = settings.get("form", _BATCH)
+    if form not in (_BATCH, _ROW):
+        raise SyncConfigurationError(
+            f"settings.form of a webhook is '{_BATCH}' or '{_ROW}', not '{form}'."
+        )
+    return form
+
+
+def _max_rows(settings: Mapping[str, str]) -> int:
+    text = settings.get("max_batch_rows", str(CAPABILITIES.max_batch_rows))
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= _MOST_ROWS):
+        raise SyncConfigurationError(
+            f"settings.max_batch_rows of a webhook is a number from 1 to {_MOST_ROWS:,}."
+        )
+    return int(text)
+
+
+@contextlib.contextmanager
+def _open(opening: Opening) -> Iterator[Destination]:
+    # The path is kept as it is: a slash at its end may mean another place.
+    origin, path = origin_and_path(opening.plain("url"))
+    token = opening.credentials["token"]
+    with HttpClient(
+        origin,
+        TokenAuth(token) if token.reveal() else None,
+        opening.http,
+    ) as client:
+        yield WebhookDestination(client, path, opening)
+
+
+DESTINATION = DestinationType(
+    name="webhook",
+    label="Webhook",
+    objects={"*": CAPABILITIES},
+    credentials=(
+        Credential("url", "Where to post. Often secret in itself."),
+        Credential("secret", "What requests are signed with."),
+        Credential(
+            "old_secret", "The secret before, while it is replaced.", default=""
+        ),
+        Credential(
+            "token", "A bearer token, where the receiver wants one.", default=""
+        ),
+    ),
+    open=_open,
+)
