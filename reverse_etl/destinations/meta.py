@@ -1,0 +1,276 @@
+"""Custom audiences of Meta (Facebook, Instagram), by hashed identifiers.
+
+People are added with POST /{audience}/users and taken out with DELETE. The answer counts
+the rows that it could not read and does not name them; who was matched is never told. An
+error is a status 400 with a code in its body. Credentials: a system user's token with the
+right ads_management.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import orjson
+
+from reverse_etl.destinations.protocol import (
+    Batch,
+    BatchResult,
+    Capabilities,
+    Credential,
+    Destination,
+    DestinationType,
+    Opening,
+    Record,
+)
+from reverse_etl.errors import ErrorClass, JobLostError
+from reverse_etl.modes import Action, Mode, Removal
+from reverse_etl.transport import (
+    Expired,
+    Faulty,
+    Feedback,
+    HttpClient,
+    Reading,
+    Refused,
+    Response,
+    Stopped,
+    Throttled,
+    TokenAuth,
+)
+from warehouse.manifest import Json
+
+_COLUMNS = {
+    "email": "EMAIL",
+    "phone": "PHONE",
+    "first_name": "FN",
+    "last_name": "LN",
+    "first_initial": "FI",
+    "gender": "GEN",
+    "birth_year": "DOBY",
+    "birth_month": "DOBM",
+    "birth_day": "DOBD",
+    "city": "CT",
+    "state": "ST",
+    "postal_code": "ZIP",
+    "country": "COUNTRY",
+    "device_id": "MADID",
+    "external_id": "EXTERN_ID",
+}
+_FIELDS = {
+    "lookalike_value": "LOOKALIKE_VALUE",
+    "data_processing_options": "DATA_PROCESSING_OPTIONS",
+    "data_processing_options_country": "DATA_PROCESSING_OPTIONS_COUNTRY",
+    "data_processing_options_state": "DATA_PROCESSING_OPTIONS_STATE",
+}
+
+_TOKEN_CODES = frozenset({102, 190})
+_THROTTLE_CODES = frozenset({4, 17, 32, 613, *range(80_000, 80_015)})
+_PASSING_CODES = frozenset({1, 2})
+_PERMISSION_CODES = frozenset({3, 10, *range(200, 300)})
+# The audience was blocked for what it suggests about people; there is no such audience.
+_AUDIENCE_CODES = frozenset({(100, 1_713_230), (100, 33)})
+_USAGE = "x-business-use-case-usage"
+_NEARLY_USED_UP = 95
+
+CAPABILITIES = Capabilities(
+    modes=frozenset({Mode.MIRROR, Mode.ADD, Mode.REMOVE}),
+    removals=frozenset({Removal.REMOVE}),
+    max_batch_rows=10_000,
+    match_fields=tuple(_COLUMNS),
+    is_membership=True,
+    names_failed_rows=False,
+    can_erase=True,
+    settings=("audience_id",),
+)
+
+
+class MetaDestination:
+    """Speaks to one audience.
+
+    Args:
+        client: The connection.
+        path: Path of the audience's users.
+    """
+
+    capabilities = CAPABILITIES
+
+    def __init__(self, client: HttpClient, path: str) -> None:
+        self._client = client
+        self._path = path
+
+    @property
+    def request_count(self) -> int:
+        """Requests made, retries included."""
+        return self._client.request_count
+
+    def send(self, batch: Batch) -> BatchResult:
+        """Add the people of one batch to the audience, or take them out."""
+        records = batch.rows
+        if not records:
+            return BatchResult()
+        is_entering = batch.action in (Action.ADD, Action.UPSERT)
+        schema, data = read_rows(records)
+        # A session of its own for each request: a number that was closed is not used again.
+        session_id = int(self._client.options.jitter() * 2**52) + 1
+        response = self._client.request(
+            "POST" if is_entering else "DELETE",
+            self._path,
+            body={
+                "payload": {"schema": schema, "data": data},
+                "session": {
+                    "session_id": session_id,
+                    "batch_seq": 1,
+                    "last_batch_flag": True,
+                    "estimated_num_total": len(records),
+                },
+            },
+        )
+        return BatchResult(uncounted_failures=invalid_count(response, len(records)))
+
+    def poll(self, job: str, batch: Batch) -> BatchResult | None:
+        """There are no jobs: what an answer says is all that is ever told."""
+        del job, batch
+        raise JobLostError("Meta has no jobs.")
+
+
+def read_rows(records: Sequence[Record]) -> tuple[list[Json], list[Json]]:
+    """The columns that any record has, and a row of them for each record."""
+    names = [
+        *(name for name in _COLUMNS if any(name in record.match for record in records)),
+        *(name for name in _FIELDS if any(name in record.fields for record in records)),
+    ]
+    schema: list[Json] = [_COLUMNS.get(name) or _FIELDS[name] for name in names]
+    return schema, [[_cell(record, name) for name in names] for record in records]
+
+
+def _cell(record: Record, name: str) -> Json:
+    if name in _COLUMNS:
+        return record.match.get(name, "")
+    value = record.fields.get(name)
+    if name == "data_processing_options":
+        if isinstance(value, list):
+            return value
+        return [value] if value else []
+    return "" if value is None else value
+
+
+def invalid_count(response: Response, sent: int) -> int:
+    """How many rows Meta could not read; its answer must account for all that were sent."""
+    body = response.json()
+    if not isinstance(body, dict):
+        raise response.undocumented()
+    received, invalid = body.get("num_received"), body.get("num_invalid_entries")
+    if (
+        type(received) is not int
+        or type(invalid) is not int
+        or received != sent
+        or not 0 <= invalid <= sent
+    ):
+        raise response.undocumented()
+    return invalid
+
+
+def read_error(response: Response) -> Reading | None:
+    """What an error means, from its code: its status is 400 whatever happened."""
+    if response.status < 400:
+        return None
+    error = _error(response)
+    code, subcode = error.get("code"), error.get("error_subcode")
+    if type(code) is not int:
+        return None
+    name = f"{code}/{subcode}" if type(subcode) is int else str(code)
+    if code in _TOKEN_CODES:
+        return Expired()
+    if code in _THROTTLE_CODES:
+        return Throttled(_regained_in_s(response))
+    if code in _PASSING_CODES or error.get("is_transient") is True:
+        return Faulty()
+    if code in _PERMISSION_CODES:
+        return Stopped(ErrorClass.PERMISSION, name)
+    if (code, subcode) in _AUDIENCE_CODES:
+        return Stopped(ErrorClass.CONFIG, name)
+    return Refused(code=name) if response.status == 400 else None
+
+
+def _error(response: Response) -> Mapping[str, Json]:
+    """The error of an answer; empty when something other than Meta answered."""
+    try:
+        body: Json = orjson.loads(response.content)
+    except ValueError:
+        return {}
+    error = body.get("error") if isinstance(body, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
+def read_usage(response: Response) -> Feedback | None:
+    """How much of the hour's allowance is used, in per cent, and when it comes back."""
+    entries = _usage(response)
+    used = [
+        entry[name]
+        for entry in entries
+        for name in ("call_count", "total_cputime", "total_time")
+        if isinstance(entry.get(name), int | float)
+    ]
+    regained_s = _regained_in_s(response)
+    is_used_up = any(
+        isinstance(share, int | float) and share >= _NEARLY_USED_UP for share in used
+    )
+    if regained_s is None and not is_used_up:
+        return None
+    return Feedback(is_throttled=False, remaining=0, reset_s=regained_s or 60.0)
+
+
+def _usage(response: Response) -> list[dict[str, Json]]:
+    try:
+        usage: Json = orjson.loads(response.headers.get(_USAGE, "{}"))
+    except ValueError:
+        return []
+    lists = usage.values() if isinstance(usage, dict) else []
+    return [
+        entry
+        for entries in lists
+        if isinstance(entries, list)
+        for entry in entries
+        if isinstance(entry, dict)
+    ]
+
+
+def _regained_in_s(response: Response) -> float | None:
+    minutes = [
+        float(wait)
+        for entry in _usage(response)
+        if isinstance(wait := entry.get("estimated_time_to_regain_access"), int | float)
+        and wait > 0
+    ]
+    return 60.0 * max(minutes) if minutes else None
+
+
+@contextlib.contextmanager
+def _open(opening: Opening) -> Iterator[Destination]:
+    version, audience = opening.plain("version"), opening.settings["audience_id"]
+    with HttpClient(
+        opening.plain("url"),
+        TokenAuth(opening.credentials["token"]),
+        opening.http,
+        read=read_error,
+        read_feedback=read_usage,
+    ) as client:
+        yield MetaDestination(client, f"/{version}/{audience}/users")
+
+
+DESTINATION = DestinationType(
+    name="meta",
+    label="Meta custom audiences",
+    objects={"audience_members": CAPABILITIES},
+    credentials=(
+        Credential(
+            "url",
+            "address of the Graph API",
+            is_secret=False,
+            default="https://graph.facebook.com",
+        ),
+        Credential("token", "system user's token with ads_management"),
+        Credential(
+            "version", "version of the Graph API", is_secret=False, default="v25.0"
+        ),
+    ),
+    open=_open,
+)

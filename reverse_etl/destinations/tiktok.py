@@ -1,0 +1,313 @@
+"""Custom audiences of TikTok, by a stream of hashed identifiers or by files of them.
+
+The object audience_members sends identifiers straight to an audience. The object
+audience_files uploads one file for each batch, and appends it to an audience or removes it
+from there. Every answer is a status 200 with a code in its body, and says nothing about
+single rows. Credentials: an access token of the advertiser.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import orjson
+
+from reverse_etl.destinations.protocol import (
+    Batch,
+    BatchResult,
+    Capabilities,
+    Credential,
+    Destination,
+    DestinationType,
+    Opening,
+    RateLimit,
+    Record,
+    RejectedRow,
+)
+from reverse_etl.errors import ErrorClass, JobLostError, SyncConfigurationError
+from reverse_etl.modes import Action, Mode, Removal
+from reverse_etl.transport import (
+    Expired,
+    Faulty,
+    HttpClient,
+    Reading,
+    Refused,
+    Response,
+    Stopped,
+    Throttled,
+    TokenAuth,
+)
+from warehouse.manifest import Json
+
+_STREAM, _FILES = "audience_members", "audience_files"
+_API = "/open_api/v1.3"
+_ID_TYPES = {
+    "email": "EMAIL_SHA256",
+    "phone": "PHONE_SHA256",
+    "idfa": "IDFA_SHA256",
+    "aaid": "AAID_SHA256",
+}
+# In files, Android's id has its older name.
+_FILE_ID_TYPES = {**_ID_TYPES, "aaid": "GAID_SHA256"}
+
+_SUCCESS = 0
+_STOPPING = {40_001: ErrorClass.PERMISSION, 40_007: ErrorClass.CONFIG}
+_TOO_FAST = 40_100
+_TOKEN_CODES = frozenset({40_102, 40_104, 40_105})
+# Which ones is not said, so that halves of the batch are tried.
+_SOME_FAILED = 20_001
+
+
+def _capabilities(max_batch_rows: int, *settings: str) -> Capabilities:
+    return Capabilities(
+        modes=frozenset({Mode.MIRROR, Mode.ADD, Mode.REMOVE}),
+        removals=frozenset({Removal.REMOVE}),
+        max_batch_rows=max_batch_rows,
+        match_fields=tuple(_ID_TYPES),
+        is_membership=True,
+        # Two changes of one audience at once are refused.
+        max_workers=1,
+        names_failed_rows=False,
+        can_erase=True,
+        settings=("audience_id", *settings),
+    )
+
+
+OBJECTS = {
+    _STREAM: _capabilities(1_000),
+    _FILES: _capabilities(100_000, "id_type"),
+}
+
+
+class TiktokStreamDestination:
+    """Streams identifiers to one audience.
+
+    Args:
+        client: The connection.
+        advertiser_id: Owner of the audience.
+        audience_id: The audience.
+    """
+
+    capabilities = OBJECTS[_STREAM]
+
+    def __init__(
+        self, client: HttpClient, advertiser_id: str, audience_id: str
+    ) -> None:
+        self._client = client
+        self._advertiser_id = advertiser_id
+        self._audience_id = audience_id
+
+    @property
+    def request_count(self) -> int:
+        """Requests made, retries included."""
+        return self._client.request_count
+
+    def send(self, batch: Batch) -> BatchResult:
+        """Add the people of one batch to the audience, or take them out."""
+        records = batch.rows
+        if not records:
+            return BatchResult()
+        is_entering = batch.action in (Action.ADD, Action.UPSERT)
+        id_schema, data = mappings(records, self._audience_id)
+        response = self._client.request(
+            "POST",
+            f"{_API}/segment/mapping/",
+            body={
+                "advertiser_ids": [self._advertiser_id],
+                "action": "add" if is_entering else "delete",
+                "id_schema": id_schema,
+                "batch_data": data,
+            },
+        )
+        check_success(response)
+        return BatchResult()
+
+    def poll(self, job: str, batch: Batch) -> BatchResult | None:
+        """There are no jobs: what an answer says is all that is ever told."""
+        del job, batch
+        raise JobLostError("TikTok has no jobs.")
+
+
+class TiktokFilesDestination:
+    """Appends files of identifiers to one audience, or removes them from it.
+
+    Args:
+        client: The connection.
+        advertiser_id: Owner of the audience.
+        audience_id: The audience.
+        id_type: The one kind of identifier that the audience is made of, see `_ID_TYPES`.
+    """
+
+    capabilities = OBJECTS[_FILES]
+
+    def __init__(
+        self, client: HttpClient, advertiser_id: str, audience_id: str, id_type: str
+    ) -> None:
+        self._client = client
+        self._advertiser_id = advertiser_id
+        self._audience_id = audience_id
+        self._id_type = id_type
+
+    @property
+    def request_count(self) -> int:
+        """Requests made, retries included."""
+        return self._client.request_count
+
+    def send(self, batch: Batch) -> BatchResult:
+        """Upload the people of one batch, then append them or take them out."""
+        ids = [record.match.get(self._id_type) for record in batch.rows]
+        rejected = tuple(
+            RejectedRow(position, ErrorClass.INVALID_KEY, field=self._id_type)
+            for position, value in enumerate(ids)
+            if not value
+        )
+        if len(rejected) == len(ids):
+            return BatchResult(rejected)
+        path = self._upload("\n".join(value for value in ids if value).encode())
+        is_entering = batch.action in (Action.ADD, Action.UPSERT)
+        response = self._client.request(
+            "POST",
+            f"{_API}/dmp/custom_audience/update/",
+            body={
+                "advertiser_id": self._advertiser_id,
+                "custom_audience_id": self._audience_id,
+                "action": "APPEND" if is_entering else "REMOVE",
+                "file_paths": [path],
+            },
+        )
+        check_success(response)
+        return BatchResult(rejected)
+
+    def _upload(self, content: bytes) -> str:
+        digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        fields = {
+            "advertiser_id": self._advertiser_id,
+            "calculate_type": _FILE_ID_TYPES[self._id_type],
+            "file_signature": digest,
+        }
+        media_type, form = form_with_file(fields, f"{digest}.csv", content)
+        response = self._client.request(
+            "POST",
+            f"{_API}/dmp/custom_audience/file/upload/",
+            content=form,
+            headers={"content-type": media_type},
+        )
+        path = check_success(response).get("file_path")
+        if not isinstance(path, str) or not path:
+            raise response.undocumented()
+        return path
+
+    def poll(self, job: str, batch: Batch) -> BatchResult | None:
+        """There are no jobs: what an answer says is all that is ever told."""
+        del job, batch
+        raise JobLostError("TikTok has no jobs.")
+
+
+def mappings(
+    records: Sequence[Record], audience_id: str
+) -> tuple[list[Json], list[Json]]:
+    """The kinds of identifiers that any record has, and a row of them for each record."""
+    names = [
+        name for name in _ID_TYPES if any(record.match.get(name) for record in records)
+    ]
+    return [_ID_TYPES[name] for name in names], [
+        [
+            {"id": record.match[name], "audience_ids": [audience_id]}
+            if record.match.get(name)
+            else {}
+            for name in names
+        ]
+        for record in records
+    ]
+
+
+def form_with_file(
+    fields: Mapping[str, str], filename: str, content: bytes
+) -> tuple[str, bytes]:
+    """A multipart form: its media type and its bytes, the same for the same content."""
+    boundary = f"kenning-{hashlib.sha256(content).hexdigest()[:32]}"
+    parts = [
+        f'--{boundary}\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    ]
+    parts.append(
+        f'--{boundary}\r\ncontent-disposition: form-data; name="file"; '
+        f'filename="{filename}"\r\ncontent-type: text/csv\r\n\r\n'
+    )
+    body = "".join(parts).encode() + content + f"\r\n--{boundary}--\r\n".encode()
+    return f"multipart/form-data; boundary={boundary}", body
+
+
+def check_success(response: Response) -> Mapping[str, Json]:
+    """The data of an answer, which must say that all went well."""
+    body = response.json()
+    code = body.get("code") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or type(code) is not int or code != _SUCCESS:
+        raise response.undocumented()
+    data = body.get("data")
+    return data if isinstance(data, dict) else {}
+
+
+def read_error(response: Response) -> Reading | None:
+    """What an answer means, from its code: its status is 200 whatever happened."""
+    try:
+        body: Json = orjson.loads(response.content)
+    except ValueError:
+        return None
+    code = body.get("code") if isinstance(body, dict) else None
+    if type(code) is not int or code == _SUCCESS:
+        return None
+    if code in _TOKEN_CODES:
+        return Expired()
+    if code in _STOPPING:
+        return Stopped(_STOPPING[code], str(code))
+    if code == _TOO_FAST:
+        return Throttled()
+    if 50_000 <= code < 60_000:
+        return Faulty()
+    if code == _SOME_FAILED or 40_000 <= code < 50_000:
+        return Refused(code=str(code))
+    return None
+
+
+@contextlib.contextmanager
+def _open(opening: Opening) -> Iterator[Destination]:
+    advertiser_id, audience_id = (
+        opening.plain("advertiser_id"),
+        opening.settings["audience_id"],
+    )
+    with HttpClient(
+        opening.plain("url"),
+        TokenAuth(opening.credentials["token"], header="access-token", prefix=""),
+        opening.http,
+        read=read_error,
+    ) as client:
+        if opening.object == _STREAM:
+            yield TiktokStreamDestination(client, advertiser_id, audience_id)
+            return
+        id_type = opening.settings["id_type"]
+        if id_type not in _ID_TYPES:
+            raise SyncConfigurationError(
+                f"The setting id_type is '{id_type}'. An audience by files is made of one "
+                f"kind of identifier: {', '.join(_ID_TYPES)}."
+            )
+        yield TiktokFilesDestination(client, advertiser_id, audience_id, id_type)
+
+
+DESTINATION = DestinationType(
+    name="tiktok",
+    label="TikTok custom audiences",
+    objects=OBJECTS,
+    credentials=(
+        Credential(
+            "url",
+            "address of the API",
+            is_secret=False,
+            default="https://business-api.tiktok.com",
+        ),
+        Credential("token", "access token of the advertiser"),
+        Credential("advertiser_id", "owner of the audience", is_secret=False),
+    ),
+    open=_open,
+    limits=(RateLimit(10, 1),),
+)
