@@ -17,11 +17,11 @@ import re
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from demo.destination_simulator import control
@@ -74,6 +74,10 @@ class Arrival:
     problems: tuple[str, ...] = ()
 
 
+Watcher: TypeAlias = Callable[[Route, Call], None]
+"""Sees each request of a tool that has such an operation, before anything is done."""
+
+
 class SimulatorError(Exception):
     """A simulated tool crashed, which is a fault of the simulator and of nobody else."""
 
@@ -99,6 +103,7 @@ class Tool:
         self.has_limits = has_limits
         self.arrivals: list[Arrival] = []
         self.crashes: list[str] = []
+        self.watchers: list[Watcher] = []
         self._clock = clock
         self._contract = contract
         self._store = store
@@ -155,6 +160,8 @@ class Tool:
         if isinstance(route, Answer):
             self._note(None, call, route)
             return Reply(route)
+        for watch in self.watchers:
+            watch(route, call)
         if not self.vendor.is_authorised(call, self.token):
             self._note(route, call, self.vendor.unauthorised)
             return Reply(self.vendor.unauthorised)
@@ -396,6 +403,10 @@ class Simulator:
             for arrival in self.arrivals(vendor)
             for problem in arrival.problems
         )
+
+    def watch(self, vendor: str, watcher: Watcher) -> None:
+        """Let somebody see each request of a tool, from the thread that answers it."""
+        self.tools[vendor].watchers.append(watcher)
 
     def keep_limits(self, vendor: str, *, is_on: bool = True) -> None:
         """Refuse requests above the tool's limits, or stop doing so."""
