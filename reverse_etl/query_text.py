@@ -5,6 +5,7 @@ in sqlglot's own dialect: a bare table name stands for a relation given by the c
 `:name` for a value. Nothing a user wrote is ever pasted into them.
 """
 
+import functools
 from collections.abc import Mapping
 
 import sqlglot
@@ -37,7 +38,7 @@ def filled(
             return sha256_text(node.expressions[0].copy(), dialect=dialect)
         return node
 
-    statement = sqlglot.parse_one(text).transform(place)
+    statement = _parsed(text).transform(place)
     return exp.replace_placeholders(statement, **(values or {}))
 
 
@@ -53,6 +54,12 @@ def filled_select(
     if not isinstance(query, exp.Select):
         raise TypeError(f"expected a select, found {type(query).__name__}")
     return query
+
+
+@functools.cache
+def _parsed(text: str) -> exp.Expr:
+    """The texts are constants; `transform` works on a copy."""
+    return sqlglot.parse_one(text)
 
 
 def _placed(node: exp.Table, relation: exp.Expr) -> exp.Expr:
