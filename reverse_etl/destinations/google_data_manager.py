@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from reverse_etl.auth import google_service_account
+from reverse_etl.destinations.digests import sendable
 from reverse_etl.destinations.google_data_manager_answers import (
     Members,
     error_reader,
@@ -43,6 +44,7 @@ _ADDRESS = {
     "regionCode": "country",
     "postalCode": "postal_code",
 }
+_HASHED = frozenset({*_EMAILS, *_PHONES, "first_name", "last_name"})
 _CONSENT = {"adUserData": "ad_user_data", "adPersonalization": "ad_personalization"}
 _CONSENT_VALUES: Mapping[Json, str] = {
     True: "CONSENT_GRANTED",
@@ -158,9 +160,10 @@ class GoogleDataManagerDestination:
 
 def read_members(records: Sequence[Record]) -> Members:
     """People as the API wants them. One without any identifier cannot be sent."""
+    may_go = sendable(records, _HASHED)
     members: list[Json] = []
-    positions, rejected = [], []
-    for position, record in enumerate(records):
+    positions, rejected = [], [*may_go.rejected]
+    for position, record in zip(may_go.positions, may_go.records, strict=True):
         identifiers = _identifiers(record.match)
         if identifiers is None:
             rejected.append(RejectedRow(position, ErrorClass.INVALID_KEY))

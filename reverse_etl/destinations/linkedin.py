@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
+from reverse_etl.destinations.digests import sendable
 from reverse_etl.destinations.protocol import (
     Batch,
     BatchResult,
@@ -27,6 +28,7 @@ from reverse_etl.transport import HttpClient, Response, TokenAuth
 from warehouse.manifest import Json
 
 _IDS = {"email": "SHA256_EMAIL", "device_id": "GOOGLE_AID"}
+_HASHED = frozenset({"email"})
 _TRAITS = {
     "first_name": "firstName",
     "last_name": "lastName",
@@ -90,9 +92,10 @@ def _elements(
     records: Sequence[Record], verb: str
 ) -> tuple[list[Json], list[int], tuple[RejectedRow, ...]]:
     """Elements, their places in the batch, and records that nobody can be found by."""
+    may_go = sendable(records, _HASHED)
     elements: list[Json] = []
-    positions, rejected = [], []
-    for position, record in enumerate(records):
+    positions, rejected = [], [*may_go.rejected]
+    for position, record in zip(may_go.positions, may_go.records, strict=True):
         element = element_of(record.match, verb)
         if element is None:
             rejected.append(RejectedRow(position, ErrorClass.INVALID_KEY))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import orjson
 
+from reverse_etl.destinations.digests import sendable
 from reverse_etl.destinations.protocol import (
     Batch,
     BatchResult,
@@ -54,6 +55,7 @@ _COLUMNS = {
     "device_id": "MADID",
     "external_id": "EXTERN_ID",
 }
+_HASHED = frozenset(_COLUMNS) - {"device_id", "external_id"}
 _FIELDS = {
     "lookalike_value": "LOOKALIKE_VALUE",
     "data_processing_options": "DATA_PROCESSING_OPTIONS",
@@ -103,11 +105,11 @@ class MetaDestination:
 
     def send(self, batch: Batch) -> BatchResult:
         """Add the people of one batch to the audience, or take them out."""
-        records = batch.rows
-        if not records:
-            return BatchResult()
+        may_go = sendable(batch.rows, _HASHED)
+        if not may_go.records:
+            return BatchResult(may_go.rejected)
         is_entering = batch.action in (Action.ADD, Action.UPSERT)
-        schema, data = read_rows(records)
+        schema, data = read_rows(may_go.records)
         # A session of its own for each request: a number that was closed is not used again.
         session_id = int(self._client.options.jitter() * 2**52) + 1
         response = self._client.request(
@@ -119,11 +121,13 @@ class MetaDestination:
                     "session_id": session_id,
                     "batch_seq": 1,
                     "last_batch_flag": True,
-                    "estimated_num_total": len(records),
+                    "estimated_num_total": len(data),
                 },
             },
         )
-        return BatchResult(uncounted_failures=invalid_count(response, len(records)))
+        return BatchResult(
+            may_go.rejected, uncounted_failures=invalid_count(response, len(data))
+        )
 
     def poll(self, job: str, batch: Batch) -> BatchResult | None:
         """There are no jobs: what an answer says is all that is ever told."""

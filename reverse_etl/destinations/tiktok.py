@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import orjson
 
+from reverse_etl.destinations.digests import sendable
 from reverse_etl.destinations.protocol import (
     Batch,
     BatchResult,
@@ -104,11 +105,11 @@ class TiktokStreamDestination:
 
     def send(self, batch: Batch) -> BatchResult:
         """Add the people of one batch to the audience, or take them out."""
-        records = batch.rows
-        if not records:
-            return BatchResult()
+        may_go = sendable(batch.rows, _ID_TYPES)
+        if not may_go.records:
+            return BatchResult(may_go.rejected)
         is_entering = batch.action in (Action.ADD, Action.UPSERT)
-        id_schema, data = mappings(records, self._audience_id)
+        id_schema, data = mappings(may_go.records, self._audience_id)
         response = self._client.request(
             "POST",
             f"{_API}/segment/mapping/",
@@ -120,7 +121,7 @@ class TiktokStreamDestination:
             },
         )
         check_success(response)
-        return BatchResult()
+        return BatchResult(may_go.rejected)
 
     def poll(self, job: str, batch: Batch) -> BatchResult | None:
         """There are no jobs: what an answer says is all that is ever told."""
@@ -155,13 +156,17 @@ class TiktokFilesDestination:
 
     def send(self, batch: Batch) -> BatchResult:
         """Upload the people of one batch, then append them or take them out."""
-        ids = [record.match.get(self._id_type) for record in batch.rows]
-        rejected = tuple(
-            RejectedRow(position, ErrorClass.INVALID_KEY, field=self._id_type)
-            for position, value in enumerate(ids)
-            if not value
+        may_go = sendable(batch.rows, {self._id_type})
+        ids = [record.match.get(self._id_type) for record in may_go.records]
+        rejected = (
+            *may_go.rejected,
+            *(
+                RejectedRow(position, ErrorClass.INVALID_KEY, field=self._id_type)
+                for position, value in zip(may_go.positions, ids, strict=True)
+                if not value
+            ),
         )
-        if len(rejected) == len(ids):
+        if len(rejected) == len(batch.rows):
             return BatchResult(rejected)
         path = self._upload("\n".join(value for value in ids if value).encode())
         is_entering = batch.action in (Action.ADD, Action.UPSERT)

@@ -366,7 +366,7 @@ def test_one_wrong_member_fails_the_request_for_its_content():
         on(Answers(error(400, violation("INVALID_SHA256_FORMAT")))) as destination,
         pytest.raises(BatchRefusedError) as caught,
     ):
-        destination.send(batch([record("a", {"email": "not hashed"})]))
+        destination.send(batch([record("a", {"email": ADA})]))
 
     assert caught.value.code == "INVALID_SHA256_FORMAT"
     assert caught.value.error_class is ErrorClass.INVALID_FIELD
@@ -587,14 +587,12 @@ def test_people_who_did_not_consent_are_counted_and_do_not_enter(simulator, audi
 def test_the_simulated_audience_refuses_a_request_for_one_wrong_member(
     simulator, audience
 ):
-    people = batch(
-        [record("a", {"email": ADA}), record("b", {"email": "b@example.com"})]
-    )
+    nowhere = record("b", {**ADDRESS, "country": "Netherlands"})
 
     with pytest.raises(BatchRefusedError) as caught:
-        audience.send(people)
+        audience.send(batch([record("a", {"email": ADA}), nowhere]))
 
-    assert caught.value.code == "INVALID_SHA256_FORMAT"
+    assert caught.value.code == "INVALID_COUNTRY_CODE"
     assert simulator.hold("google_data_manager").members == {}
 
 

@@ -257,13 +257,15 @@ def test_people_enter_and_leave_the_simulated_segment(simulator, segment):
 
 def test_the_simulated_segment_refuses_single_people(simulator, segment):
     simulator.script(
-        "linkedin", Fault(FaultKind.REFUSE_ROWS, rows=(GRACE,), code="429")
+        "linkedin",
+        Fault(FaultKind.REFUSE_ROWS, rows=(ADA,), code="refused"),
+        Fault(FaultKind.REFUSE_ROWS, rows=(GRACE,), code="429"),
     )
 
     result = segment.send(
         batch(
             [
-                record("a", {"email": "ada@example.com"}),
+                record("a", {"device_id": ADA}),
                 record("b", {"email": GRACE}),
                 record("c", {"email": ALAN}),
             ]
@@ -271,7 +273,7 @@ def test_the_simulated_segment_refuses_single_people(simulator, segment):
     )
 
     assert result.rejected == (
-        RejectedRow(0, ErrorClass.INVALID_FIELD, code="400"),
+        RejectedRow(0, ErrorClass.INVALID_FIELD, code="422"),
         RejectedRow(1, ErrorClass.THROTTLED, code="429", is_retryable=True),
     )
     assert simulator.hold("linkedin").members["42"] == {ALAN}

@@ -302,11 +302,9 @@ def test_people_enter_and_leave_the_simulated_audience(simulator, audience):
 
 
 def test_the_simulated_audience_counts_rows_that_it_cannot_read(simulator, audience):
-    result = audience.send(
-        batch(
-            [record("a", {"email": "ada@example.com"}), record("b", {"email": GRACE})]
-        )
-    )
+    simulator.script("meta", Fault(FaultKind.REFUSE_ROWS, rows=(ADA,)))
+
+    result = audience.send(batch([PERSON, record("b", {"email": GRACE})]))
 
     assert result == BatchResult(uncounted_failures=1)
     assert simulator.hold("meta").members["42"] == {GRACE}

@@ -284,7 +284,8 @@ def test_a_file_that_would_leave_too_few_people_is_refused(simulator):
 
 
 def test_the_simulated_stream_refuses_a_request_for_one_wrong_identifier(simulator):
-    people = [PERSON, record("b", {"email": "b@example.com"})]
+    simulator.script("tiktok", Fault(FaultKind.REFUSE_ROWS, rows=(GRACE,)))
+    people = [PERSON, record("b", {"email": GRACE})]
     with (
         opened_on(simulator, DESTINATION, STREAM, SETTINGS[STREAM]) as audience,
         pytest.raises(BatchRefusedError),
