@@ -1,113 +1,210 @@
 """One run of one sync, from the model to the destination's answer and back.
 
-    lease → recover → freeze → compare → guards → plan (commit)
-          → per batch: mark sending (commit) → send → mark answered (commit)
+    lease → finish what an earlier run left → compare → guards → plan (commit)
+          → per batch: mark (commit) → send → mark answered (commit)
           → settle (commit) → release
 
-A run that was killed is ended by the next one: what was answered is recorded, what may have
-been applied counts as unknown, what was never sent is dropped. The comparison then finds
-the rest again, with today's content and today's consent.
+A run that was killed, that failed, or that ran out of quota keeps its plan, and the next
+one continues it: what was never sent goes, what may have been applied goes again where that
+is the same as once. Then the model is compared anew.
 """
 
 import contextlib
-import re
+import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
-from sqlglot import exp
-
-from reverse_etl.change_query import (
-    CONSENTS,
-    comparison_query,
-    count_query,
-    field_columns,
-    frozen_source,
-    keyless_query,
-    plan_query,
-    read_counts,
-    wanted_query,
-)
 from reverse_etl.clock import Clock, as_utc
-from reverse_etl.destinations.protocol import Batch, Destination, RejectedRow
-from reverse_etl.destinations.registry import destination_type
-from reverse_etl.errors import ContractError, DeliveryError, SpecError
-from reverse_etl.ledger import Lease, Ledger, Rejection, idempotency_key
-from reverse_etl.payload import Change, to_change
-from reverse_etl.plan import (
-    BatchKind,
-    BatchSpan,
-    Counts,
-    GuardFinding,
-    Op,
-    SyncPlan,
-    cut_batches,
-    guard_findings,
+from reverse_etl.counts import Counts
+from reverse_etl.destinations.protocol import (
+    Capabilities,
+    Destination,
+    RateLimit,
+    Record,
 )
+from reverse_etl.errors import SpecError
+from reverse_etl.events import (
+    BatchAnswered,
+    BatchTroubled,
+    RunEnded,
+    RunPaused,
+    SyncEvent,
+    Tell,
+    Waiting,
+    tell_nobody,
+)
+from reverse_etl.fates import fates_of
+from reverse_etl.guards import GuardFinding, Previous
+from reverse_etl.ledger import (
+    Control,
+    Lease,
+    Ledger,
+    LedgerBatch,
+    LedgerRun,
+    Writing,
+)
+from reverse_etl.modes import Action, Mode, Op
+from reverse_etl.plan import SyncPlan
+from reverse_etl.plan_rows import CONSENT_TTL_S, PlanRows
+from reverse_etl.planning import PlannedRun, planned_run, withdrawn_since
+from reverse_etl.records import RecordReader, Unsendable, record_reader
+from reverse_etl.recovery import PLAN_TTL, Course, decide, plan_fingerprint
 from reverse_etl.retl_tables import (
     REJECTED,
     SNAPSHOT,
     TABLES,
     create_missing,
     create_temporary,
-    create_temporary_as,
     drop,
     exist,
-    temporary,
 )
+from reverse_etl.sending import Errand, Sender, SendPolicy
 from reverse_etl.snapshot import Outcomes, RunStatus, SyncRecord
-from reverse_etl.spec import CUSTOMER_COLUMN, Mode, SyncSpec
+from reverse_etl.spec import SyncSpec
+from reverse_etl.verdicts import Rules, Stop, StopReason, recovered
 from warehouse.connection import Warehouse
-from warehouse.errors import WarehouseError
-from warehouse.values import Column, Row, Value
+from warehouse.values import Value
 
 Log = Callable[[str], None]
 """Takes one line of progress about the sync: counts, never a value of a row."""
 
-_SAFE_CODE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+MAX_UNCOUNTED_RATE = 0.1
+"""Share of a run's rows that may fail without being named before the run counts as failed."""
+
+_MOST_PASSES = 3
+_PROGRESS_STEPS = 20
+_PIECE_ROWS = 50_000
+_PIECE_ANSWERS = 100
+
+
+_POLICY = SendPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run is done, beyond the sync itself.
+
+    Attributes:
+        policy: See `SendPolicy`.
+        seal: The plan that a person looked at: a run of another is refused. None runs
+            whatever is found.
+        limits: The account's limits, to tell how long a plan takes.
+        requests_left: Of the account's day; None without a daily quota.
+        plan_ttl: How old a plan may be when it is continued.
+        consent_ttl_s: How old the look at the consents may be when a row goes.
+        max_uncounted_rate: See `MAX_UNCOUNTED_RATE`.
+        clock: Seconds that only grow.
+    """
+
+    policy: SendPolicy = _POLICY
+    seal: str | None = None
+    limits: tuple[RateLimit, ...] = ()
+    requests_left: int | None = None
+    plan_ttl: timedelta = PLAN_TTL
+    consent_ttl_s: float = CONSENT_TTL_S
+    max_uncounted_rate: float = MAX_UNCOUNTED_RATE
+    clock: Callable[[], float] = time.monotonic
+
+
+_DEFAULTS = RunOptions()
 
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What a run did, in rows.
+    """What a run did, in rows; with what it continued of an earlier one.
 
     The rows of its plan are conserved: planned = added + changed + removed + rejected +
-    in_doubt + cancelled. `message` says why a run was held or failed, and what to do.
+    in_doubt + cancelled, unless it failed or was paused, and left some to the next one.
+    `message` says why a run was held or failed, and what to do. `uncounted` rows failed
+    without being named; they are among the others.
     """
 
     sync: str
     run_id: str
     status: RunStatus
-    planned: int
-    added: int
-    changed: int
-    removed: int
-    rejected: int
-    in_doubt: int
-    cancelled: int
-    unchanged: int
-    waiting: int
-    invalid: int
-    skipped_no_consent: int
-    held: int
-    requests: int
-    findings: tuple[GuardFinding, ...]
-    message: str | None
     started_at: datetime
     finished_at: datetime
+    planned: int = 0
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    rejected: int = 0
+    in_doubt: int = 0
+    cancelled: int = 0
+    uncounted: int = 0
+    unchanged: int = 0
+    waiting: int = 0
+    invalid: int = 0
+    skipped_no_consent: int = 0
+    held: int = 0
+    requests: int = 0
+    findings: tuple[GuardFinding, ...] = ()
+    message: str | None = None
+    seal: str | None = None
+    resume_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Everything that an invocation works with."""
+
+    spec: SyncSpec
+    warehouse: Warehouse
+    ledger: Ledger
+    lease: Lease
+    destination: Destination
+    record: SyncRecord
+    reader: RecordReader
+    rules: Rules
+    options: RunOptions
+    now: Clock
+    log: Log
+    tell: Tell
+    started_at: datetime
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.destination.capabilities
+
+    @property
+    def is_whole(self) -> bool:
+        return self.capabilities.max_batch_rows is None
+
+
+@dataclass(slots=True)
+class _Done:
+    """What one plan came to."""
+
+    run_id: str
+    planned: int
+    status: RunStatus = RunStatus.SUCCEEDED
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    withdrawn: int = 0
+    uncounted: int = 0
+    requests: int = 0
+    message: str | None = None
+    resume_at: datetime | None = None
 
 
 def plan_sync(
-    spec: SyncSpec, *, warehouse: Warehouse, ledger: Ledger, now: Clock
+    spec: SyncSpec,
+    capabilities: Capabilities,
+    *,
+    warehouse: Warehouse,
+    ledger: Ledger,
+    now: Clock,
+    options: RunOptions = _DEFAULTS,
+    with_samples: bool = False,
 ) -> SyncPlan:
     """What a run would do now. Writes nothing that lasts; the warehouse may be read-only.
 
     Raises:
-        SyncConfigurationError: The sync's destination is unknown or cannot do its mode.
+        SpecError: The destination cannot do the sync's mode.
         ContractError: The model or the consent table is not there or lacks a column.
     """
-    kind = destination_type(spec)
+    _check_mode(spec, capabilities)
     has_record = exist(warehouse)
     snapshot, rejected = (
         (SNAPSHOT.to_table(), REJECTED.to_table())
@@ -117,20 +214,21 @@ def plan_sync(
             create_temporary(warehouse, REJECTED.name, TABLES[REJECTED]),
         )
     )
-    with _comparison(
+    record = SyncRecord(warehouse, spec)
+    with planned_run(
         spec,
-        warehouse,
+        capabilities,
+        warehouse=warehouse,
         snapshot=snapshot,
         rejected=rejected,
-        is_whole_run=kind.capabilities.max_batch_rows is None,
-    ) as comparison:
-        plan = SyncPlan(
-            sync=spec.name,
-            planned_at=now(),
-            counts=comparison.counts,
-            findings=guard_findings(comparison.counts, spec.guards),
-            has_unfinished_run=bool(ledger.open_runs(spec.name)),
-        )
+        previous=record.previous() if has_record else Previous(),
+        now=now(),
+        limits=options.limits,
+        requests_left=options.requests_left,
+        has_unfinished_run=bool(ledger.open_runs(spec.name)),
+        with_samples=with_samples,
+    ) as planned:
+        plan = planned.plan
     if not has_record:
         drop(warehouse, snapshot)
         drop(warehouse, rejected)
@@ -145,6 +243,8 @@ def run_sync(
     destination: Destination,
     now: Clock,
     log: Log,
+    tell: Tell = tell_nobody,
+    options: RunOptions = _DEFAULTS,
 ) -> RunReport:
     """Bring a destination up to date with its model.
 
@@ -154,7 +254,9 @@ def run_sync(
         ledger: Open; shared by every sync.
         destination: From `registry.open_destination`.
         now: The present moment, for the record and the lease.
-        log: Progress.
+        log: Progress, for people.
+        tell: Progress, for programs.
+        options: See `RunOptions`.
 
     Returns:
         The report. A guard that holds the run and a delivery that fails are reports, not
@@ -167,9 +269,11 @@ def run_sync(
             Nothing was sent.
         SyncBusyError: Another run of this sync is under way.
         LedgerError: The ledger cannot be used; the state of the run is not known.
+        WarehouseError: The warehouse cannot be used; the next run goes on.
     """
-    _check_mode(spec, destination)
-    with ledger.lease(spec.name, now=now()) as lease:
+    capabilities = destination.capabilities
+    _check_mode(spec, capabilities)
+    with ledger.lease(spec.name, now=now) as lease:
         run = _Run(
             spec=spec,
             warehouse=warehouse,
@@ -177,384 +281,541 @@ def run_sync(
             lease=lease,
             destination=destination,
             record=SyncRecord(warehouse, spec),
+            reader=record_reader(spec, capabilities),
+            rules=Rules(capabilities.idempotency, spec.in_doubt),
+            options=options,
             now=now,
             log=log,
-            run_id=f"{as_utc(now()):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}",
+            tell=tell,
             started_at=now(),
         )
+        paused = ledger.told(spec.name, Control.PAUSE)
+        if paused is not None:
+            return _paused(run, paused)
         create_missing(warehouse)
-        _recover(run)
-        run.record.check_unchanged_target()
-        with _comparison(
-            spec,
-            warehouse,
-            snapshot=SNAPSHOT.to_table(),
-            rejected=REJECTED.to_table(),
-            is_whole_run=destination.capabilities.max_batch_rows is None,
-        ) as comparison:
-            findings = guard_findings(comparison.counts, spec.guards)
-            if findings:
-                return _held(run, comparison, findings)
-            run.record.follow_source(comparison.compared)
-            if comparison.counts.planned == 0:
-                return _unchanged(run, comparison)
-            return _deliver(run, comparison)
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Everything that a run works with, and its name."""
-
-    spec: SyncSpec
-    warehouse: Warehouse
-    ledger: Ledger
-    lease: Lease
-    destination: Destination
-    record: SyncRecord
-    now: Clock
-    log: Log
-    run_id: str
-    started_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class _Comparison:
-    """The frozen source, its comparison with what is held, and the counts of both."""
-
-    frozen: exp.Table
-    compared: exp.Table
-    counts: Counts
-
-
-@contextlib.contextmanager
-def _comparison(
-    spec: SyncSpec,
-    warehouse: Warehouse,
-    *,
-    snapshot: exp.Table,
-    rejected: exp.Table,
-    is_whole_run: bool,
-) -> Iterator[_Comparison]:
-    dialect = warehouse.dialect
-    columns = _checked_columns(spec, warehouse)
-    frozen = temporary(f"frozen__{spec.name}")
-    compared = temporary(f"compared__{spec.name}")
-    try:
-        create_temporary_as(
-            warehouse, frozen.name, frozen_source(spec, columns, dialect=dialect)
+        report = _brought_up_to_date(run)
+    tell(
+        RunEnded(
+            spec.name,
+            report.run_id,
+            report.status.value,
+            (report.finished_at - report.started_at).total_seconds(),
         )
-        create_temporary_as(
-            warehouse,
-            compared.name,
-            comparison_query(
-                spec,
-                frozen=frozen,
-                snapshot=snapshot,
-                rejected=rejected,
-                removes_ambiguous=is_whole_run,
-                dialect=dialect,
-            ),
-        )
-        ((keyless,),) = warehouse.query(keyless_query(frozen=frozen, dialect=dialect))
-        counts = read_counts(
-            warehouse.query(count_query(compared=compared, dialect=dialect)),
-            keyless=int(str(keyless)),
-        )
-        yield _Comparison(frozen, compared, counts)
-    finally:
-        # They end with the connection anyway; an error on the way is the one to tell.
-        with contextlib.suppress(WarehouseError):
-            drop(warehouse, compared)
-            drop(warehouse, frozen)
+    )
+    return report
 
 
-def _checked_columns(spec: SyncSpec, warehouse: Warehouse) -> tuple[Column, ...]:
-    """Columns of the model, once everything that the sync reads is known to be there."""
-    columns = warehouse.columns(spec.relation.schema, spec.relation.name)
-    if not columns:
-        raise ContractError(
-            f"Sync '{spec.name}' reads {spec.relation}, which is not in the warehouse. "
-            f"Build it first: `dbt build --select +{spec.model}`."
-        )
-    needed = {spec.key, *spec.columns}
-    if spec.purpose is not None:
-        needed.add(CUSTOMER_COLUMN)
-        consent_columns = warehouse.columns(CONSENTS.schema, CONSENTS.name)
-        _check_present(
-            {"customer_id", "purpose", "is_granted"},
-            consent_columns,
-            sync=spec.name,
-            table=str(CONSENTS),
-        )
-    _check_present(needed, columns, sync=spec.name, table=str(spec.relation))
-    return columns
+def _brought_up_to_date(run: _Run) -> RunReport:
+    earlier = _finish_earlier(run)
+    if earlier is not None and earlier.status is not RunStatus.SUCCEEDED:
+        return _report(run, earlier)
+    report = None if earlier is None else _report(run, earlier)
+    for _ in range(_MOST_PASSES):
+        done, needs_another = _one_pass(run)
+        report = done if report is None else _together(report, done)
+        if not needs_another:
+            break
+    assert report is not None  # noqa: S101  there is one pass at least
+    return report
 
 
-def _check_present(
-    needed: set[str], columns: Iterable[Column], *, sync: str, table: str
-) -> None:
-    missing = sorted(needed - {column.name for column in columns})
-    if missing:
-        raise ContractError(
-            f"Sync '{sync}' needs {', '.join(missing)} of {table}, which the warehouse "
-            "does not have. Nothing was sent. Build the model again, or correct the sync."
-        )
-
-
-def _check_mode(spec: SyncSpec, destination: Destination) -> None:
-    if spec.mode not in destination.capabilities.modes:
-        raise SpecError(
-            f"Sync '{spec.name}' in {spec.path}: destination '{spec.destination}' does "
-            f"not do mode '{spec.mode}'."
-        )
-
-
-def _recover(run: _Run) -> None:
-    """End what earlier runs left: record it in the warehouse, then forget it here."""
-    for unfinished in run.record.unfinished_runs():
-        outcomes = run.record.settle(
-            unfinished,
-            batches=run.ledger.batches(unfinished),
-            rejections=run.ledger.rejections(unfinished),
-            values={
-                "status": RunStatus.INTERRUPTED.value,
-                "message": "The process ended during the run; the next run settled it.",
-                "finished_at": as_utc(run.now()),
-            },
-            now=run.now(),
-        )
+def _one_pass(run: _Run) -> tuple[RunReport, bool]:
+    """Compare, and send what differs. Says whether another comparison should follow."""
+    run.record.check_unchanged_target()
+    run_id = f"{as_utc(run.now()):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+    with contextlib.ExitStack() as comparison:
+        with run.warehouse.transaction():
+            planned = comparison.enter_context(_planned(run))
+            plan = planned.plan
+            approved = run.ledger.told(run.spec.name, Control.APPROVAL)
+            is_held = plan.is_held and plan.seal != approved
+            if run.options.seal not in (None, plan.seal):
+                return _drifted(run, run_id, planned), False
+            if is_held and not planned.lets_withdrawals_go:
+                return _held(run, run_id, planned), False
+            run.record.follow_source(planned.compared)
+            if plan.counts.planned == 0:
+                return _unchanged(run, run_id, planned), False
+            _begin(run, run_id, planned, only_withdrawals=is_held)
+        if approved is not None and not is_held:
+            run.ledger.tell(run.spec.name, Control.APPROVAL, None, now=run.now())
+        if not run.is_whole:
+            # The rows are in the plan now; the comparison would only take room.
+            comparison.close()
+        counts = plan.counts.only_withdrawals() if is_held else plan.counts
         run.log(
-            f"run {unfinished} had been interrupted: {outcomes.in_doubt} rows are sent "
-            f"again, {outcomes.cancelled} had not been sent"
+            f"{counts.remove} to remove, {counts.change} to change, {counts.add} to add"
         )
-    for run_id in run.ledger.open_runs(run.spec.name):
-        run.ledger.close_run(run.lease, run_id)
-
-
-def _held(
-    run: _Run, comparison: _Comparison, findings: tuple[GuardFinding, ...]
-) -> RunReport:
-    reasons = "; ".join(finding.message for finding in findings)
-    message = (
-        f"Sync '{run.spec.name}' is held: {reasons}. Nothing was sent. Check "
-        f"{run.spec.relation}; if it is right, raise "
-        f"{', '.join(finding.guard for finding in findings)} under guards in "
-        f"{run.spec.path}."
+        done = _send(run, run_id, (), wanted=_wanted(run, planned))
+    report = _report(run, done, plan)
+    if is_held and done.status is RunStatus.SUCCEEDED:
+        return _held_back(run, report, plan), False
+    needs_another = done.status is RunStatus.SUCCEEDED and (
+        done.withdrawn > 0 or planned.needs_second_pass
     )
-    run.log(f"held, nothing was sent: {reasons}")
-    report = _report(
-        run, comparison, RunStatus.HELD, Outcomes(), findings=findings, message=message
-    )
-    run.record.write_run(run.run_id, _run_columns(report))
-    return report
+    return report, needs_another
 
 
-def _unchanged(run: _Run, comparison: _Comparison) -> RunReport:
-    run.log(f"nothing changed, {comparison.counts.unchanged} rows as they were")
-    report = _report(run, comparison, RunStatus.SUCCEEDED, Outcomes())
-    run.record.write_run(run.run_id, _run_columns(report))
-    return report
-
-
-def _deliver(run: _Run, comparison: _Comparison) -> RunReport:
-    counts = comparison.counts
-    run.log(
-        f"{counts.remove} to remove, {counts.change} to change, {counts.add} to add"
-    )
-    spans = cut_batches(
-        remove_count=counts.remove,
-        upsert_count=counts.upserts,
-        max_rows=run.destination.capabilities.max_batch_rows,
-    )
-    _commit_plan(run, comparison, spans)
-    requests_before = run.destination.request_count
-    failure = _send_all(run, comparison, spans)
-    status = RunStatus.FAILED if failure else RunStatus.SUCCEEDED
-    requests = run.destination.request_count - requests_before
-    outcomes = run.record.settle(
-        run.run_id,
-        batches=run.ledger.batches(run.run_id),
-        rejections=run.ledger.rejections(run.run_id),
-        values={
-            "status": status.value,
-            "message": failure,
-            "request_count": requests,
-            "finished_at": as_utc(run.now()),
-        },
+def _planned(run: _Run) -> contextlib.AbstractContextManager[PlannedRun]:
+    return planned_run(
+        run.spec,
+        run.capabilities,
+        warehouse=run.warehouse,
+        snapshot=SNAPSHOT.to_table(),
+        rejected=REJECTED.to_table(),
+        previous=run.record.previous(),
         now=run.now(),
-    )
-    run.ledger.close_run(run.lease, run.run_id)
-    run.log(
-        f"{status}: {outcomes.removed} removed, {outcomes.changed} changed, "
-        f"{outcomes.added} added, {outcomes.rejected} rejected, {outcomes.in_doubt} in "
-        f"doubt, {outcomes.cancelled} not sent, {requests} requests"
-    )
-    return _report(
-        run, comparison, status, outcomes, requests=requests, message=failure
+        limits=run.options.limits,
+        requests_left=run.options.requests_left,
     )
 
 
-def _commit_plan(
-    run: _Run, comparison: _Comparison, spans: tuple[BatchSpan, ...]
+def _begin(
+    run: _Run, run_id: str, planned: PlannedRun, *, only_withdrawals: bool
 ) -> None:
     # The ledger goes first. A run that only it knows has sent nothing; a run that only the
     # warehouse knows has lost its ledger and may have sent anything.
-    run.ledger.begin_run(run.lease, run.run_id, spans)
-    running = _report(run, comparison, RunStatus.RUNNING, Outcomes())
-    with run.warehouse.transaction():
-        run.record.write_plan(
-            plan_query(
-                run.spec,
-                frozen=comparison.frozen,
-                compared=comparison.compared,
-                dialect=run.warehouse.dialect,
-            )
+    run.ledger.begin_run(
+        run.lease,
+        LedgerRun(run_id, run.spec.name, plan_fingerprint(run.spec), run.now()),
+    )
+    row_count = run.record.write_plan(
+        planned.plan_query(only_withdrawals=only_withdrawals)
+    )
+    run.record.write_run(
+        run_id,
+        {
+            **planned.run_columns(),
+            "status": RunStatus.RUNNING.value,
+            "is_open": True,
+            "planned_count": row_count,
+            "started_at": as_utc(run.started_at),
+        },
+    )
+
+
+def _finish_earlier(run: _Run) -> _Done | None:
+    """Continue what an earlier run left, or close it. Returns what continuing came to."""
+    known = {each.run_id: each for each in run.ledger.open_runs(run.spec.name)}
+    done: _Done | None = None
+    for run_id in run.record.open_runs():
+        ledger_run = known.pop(run_id, None)
+        decision = decide(
+            ledger_run,
+            fingerprint=plan_fingerprint(run.spec),
+            is_whole_run=run.is_whole,
+            now=run.now(),
+            plan_ttl=run.options.plan_ttl,
         )
-        run.record.write_run(run.run_id, _run_columns(running) | {"finished_at": None})
+        match decision.course:
+            case Course.WAIT:
+                return _still_paused(run_id, decision.resume_at)
+            case Course.CONTINUE:
+                done = _continue(run, run_id)
+            case Course.CLOSE:
+                _close(run, run_id, ledger_run, decision.reason)
+    for run_id in known:
+        # The warehouse never heard of it, so it was killed before it sent anything.
+        run.ledger.close_run(run.lease, run_id)
+    return done
 
 
-def _send_all(
-    run: _Run, comparison: _Comparison, spans: tuple[BatchSpan, ...]
-) -> str | None:
-    """Send batch after batch. Returns why it stopped early, or None."""
-    progress_step = max(1, len(spans) // 20)
-    for span in spans:
-        try:
-            batch = _batch(run, comparison, span)
-            run.ledger.mark_sending(run.lease, run.run_id, span.index, now=run.now())
-            result = run.destination.send(batch)
-        except DeliveryError as error:
-            if not error.is_in_doubt:
-                run.ledger.mark_failed(run.lease, run.run_id, span.index)
-            return str(error)
-        except ContractError as error:
-            run.ledger.mark_failed(run.lease, run.run_id, span.index)
-            return str(error)
-        run.ledger.mark_acked(
-            run.lease,
-            run.run_id,
-            span.index,
-            _rejections(run.spec, span, result.rejected),
-        )
-        if (span.index + 1) % progress_step == 0:
-            run.log(f"batch {span.index + 1} of {len(spans)} answered")
-    return None
+def _continue(run: _Run, run_id: str) -> _Done:
+    before = run.ledger.batches(run_id)
+    after = [recovered(batch, run.rules) for batch in before]
+    changed = [new for old, new in zip(before, after, strict=True) if new is not old]
+    if changed:
+        run.ledger.write(run.lease, run_id, Writing(batches=changed))
+    run.ledger.resume_at(run.lease, run_id, None)
+    run.record.update_run(
+        run_id,
+        {"status": RunStatus.RUNNING.value, "message": None, "finished_at": None},
+    )
+    doubted = sum(batch.row_count for batch in changed)
+    run.log(f"run {run_id} is continued; {doubted} of its rows were in doubt")
+    return _send(run, run_id, after, is_fresh=False)
 
 
-def _batch(run: _Run, comparison: _Comparison, span: BatchSpan) -> Batch:
-    rows = run.warehouse.rows(_span_query(run, span))
-    changes = (_to_change(row, run.spec) for row in rows)
-    is_whole_run = span.kind is BatchKind.ALL
-
-    def wanted() -> Iterator[Change]:
-        query = wanted_query(
-            run.spec,
-            frozen=comparison.frozen,
-            compared=comparison.compared,
-            dialect=run.warehouse.dialect,
-        )
-        for key, *values in run.warehouse.rows(query):
-            yield to_change(Op.ADD, str(key), values, run.spec)
-
-    return Batch(
-        sync=run.spec.name,
-        object=run.spec.object,
-        run_id=run.run_id,
-        idempotency_key=idempotency_key(
-            sync=run.spec.name, run_id=run.run_id, batch_index=span.index
+def _close(run: _Run, run_id: str, ledger_run: LedgerRun | None, reason: str) -> None:
+    batches = None if ledger_run is None else run.ledger.batches(run_id)
+    outcomes = run.record.settle(
+        run_id,
+        fates_of(
+            batches,
+            planned=run.record.plan_size() if run.record.has_plan else 0,
+            rules=run.rules,
+            is_over=True,
         ),
-        key_name=run.spec.key,
-        field_names=tuple(field.field for field in run.spec.mapping),
-        kind=span.kind,
-        row_count=span.row_count,
-        # Mapped before the batch is marked as sending: a row that cannot be mapped then
-        # stops the run with nothing in doubt. A whole run is streamed instead.
-        changes=changes if is_whole_run else tuple(changes),
-        wanted=wanted if is_whole_run and run.spec.mode is Mode.MIRROR else None,
+        refusals=run.ledger.refusals(run_id, most=_PIECE_ROWS),
+        dest_ids=run.ledger.dest_ids(run_id, most=_PIECE_ANSWERS),
+        values={
+            "status": RunStatus.INTERRUPTED.value,
+            "message": f"The next run closed it, since {reason}.",
+            "finished_at": as_utc(run.now()),
+        },
+        is_over=True,
+        now=run.now(),
+    )
+    if ledger_run is not None:
+        run.ledger.close_run(run.lease, run_id)
+    run.log(
+        f"run {run_id} is closed, since {reason}: {outcomes.in_doubt} of its rows are in "
+        f"doubt, {outcomes.cancelled} had not been sent"
     )
 
 
-def _span_query(run: _Run, span: BatchSpan) -> exp.Select:
-    fields = [exp.column(name) for name in ("op", "key", *field_columns(run.spec))]
-    return (
-        exp.select(*fields)
-        .from_(run.record.plan.to_table())
-        .where(exp.column("seq").between(span.first, span.last))
-        .order_by("seq")
+def _send(
+    run: _Run,
+    run_id: str,
+    batches: Sequence[LedgerBatch],
+    *,
+    is_fresh: bool = True,
+    wanted: Callable[[], Iterable[Record]] | None = None,
+) -> _Done:
+    """Send what is left of a plan, and record what became of it."""
+    record = run.record
+    planned = record.plan_size()
+    before = run.destination.request_count
+
+    def checkpoint() -> None:
+        _settle_so_far(run, run_id, planned, {})
+
+    sender = Sender(
+        Errand(
+            sync=run.spec.name,
+            object=run.spec.object,
+            settings=run.spec.settings,
+            run_id=run_id,
+            key_name=run.spec.key,
+            field_names=tuple(mapped.field for mapped in run.spec.mapping),
+            planned=planned,
+        ),
+        () if run.is_whole else record.segments(),
+        rows=_plan_rows(run, is_fresh=is_fresh),
+        ledger=run.ledger,
+        lease=run.lease,
+        destination=run.destination,
+        rules=run.rules,
+        policy=run.options.policy,
+        batches=batches,
+        checkpoint=checkpoint,
+        tell=_logged(run),
+        clock=run.options.clock,
+    )
+    stop = sender.send_whole_run(wanted) if run.is_whole else sender.send()
+    done = _Done(run_id, planned, withdrawn=sender.withdrawn_rows)
+    done.requests = run.destination.request_count - before
+    _end(run, done, stop)
+    return done
+
+
+def _plan_rows(run: _Run, *, is_fresh: bool) -> PlanRows:
+    plan = run.record.plan.to_table()
+
+    def withdrawn(first_seq: int) -> Sequence[int]:
+        return withdrawn_since(
+            run.spec, warehouse=run.warehouse, plan=plan, first_seq=first_seq
+        )
+
+    return PlanRows(
+        run.warehouse,
+        plan,
+        run.reader,
+        withdrawn=withdrawn,
+        is_fresh=is_fresh,
+        clock=run.options.clock,
+        consent_ttl_s=run.options.consent_ttl_s,
     )
 
 
-def _to_change(row: Row, spec: SyncSpec) -> Change:
-    op, key, *values = row
-    return to_change(Op(str(op)), str(key), values, spec)
+def _wanted(run: _Run, planned: PlannedRun) -> Callable[[], Iterable[Record]] | None:
+    """What the destination should hold, where it takes all of it anew."""
+    if not run.is_whole or run.spec.mode not in (Mode.MIRROR, Mode.FULL):
+        return None
+
+    def records() -> Iterator[Record]:
+        for key, *values in run.warehouse.rows(planned.wanted_query()):
+            head = (0, Action.RUN.value, Op.ADD.value, key, "", None, None, None)
+            record = run.reader.read((*head, *values))
+            if not isinstance(record, Unsendable):
+                yield record
+
+    return records
 
 
-def _rejections(
-    spec: SyncSpec, span: BatchSpan, rejected: Iterable[RejectedRow]
-) -> Iterator[Rejection]:
-    """Rejections by sequence number, with nothing in them but codes and our own names."""
-    known_fields = {spec.key, *(field.field for field in spec.mapping)}
-    for row in rejected:
-        yield Rejection(
-            seq=span.first + row.position,
-            error_class=row.error_class,
-            code=row.code if row.code and _SAFE_CODE.fullmatch(row.code) else None,
-            field=row.field if row.field in known_fields else None,
+def _end(run: _Run, done: _Done, stop: Stop | None) -> None:
+    """Record what became of a plan. It stays when something stopped it on its way."""
+    batches = run.ledger.batches(done.run_id)
+    done.uncounted = sum(batch.uncounted for batch in batches)
+    _judge(run, done, stop)
+    requests, *_ = run.record.run_row(done.run_id, "request_count")
+    earlier_requests = requests if isinstance(requests, int) else 0
+    values: dict[str, Value] = {
+        "status": done.status.value,
+        "message": done.message,
+        "uncounted_count": done.uncounted,
+        "request_count": earlier_requests + done.requests,
+        "resume_at": None if done.resume_at is None else as_utc(done.resume_at),
+        "finished_at": as_utc(run.now()),
+    }
+    if stop is None or run.is_whole:
+        done.outcomes = run.record.settle(
+            done.run_id,
+            fates_of(batches, planned=done.planned, rules=run.rules, is_over=True),
+            refusals=run.ledger.refusals(done.run_id, most=_PIECE_ROWS),
+            dest_ids=run.ledger.dest_ids(done.run_id, most=_PIECE_ANSWERS),
+            values=values,
+            is_over=True,
+            now=run.now(),
+        )
+        run.ledger.close_run(run.lease, done.run_id)
+    else:
+        done.outcomes = _settle_so_far(run, done.run_id, done.planned, values)
+        run.ledger.resume_at(run.lease, done.run_id, done.resume_at)
+    if done.resume_at is not None:
+        run.tell(RunPaused(run.spec.name, done.run_id, done.resume_at))
+    outcomes = done.outcomes
+    run.log(
+        f"{done.status}: {outcomes.removed} removed, {outcomes.changed} changed, "
+        f"{outcomes.added} added, {outcomes.rejected} rejected, {outcomes.in_doubt} in "
+        f"doubt, {outcomes.cancelled} not sent, "
+        f"{done.planned - outcomes.total} left, {done.requests} requests"
+    )
+
+
+def _judge(run: _Run, done: _Done, stop: Stop | None) -> None:
+    if stop is not None:
+        is_paused = stop.reason is StopReason.PAUSED
+        done.status = RunStatus.PAUSED_QUOTA if is_paused else RunStatus.FAILED
+        done.message = stop.message
+        done.resume_at = stop.resume_at if is_paused else None
+    elif done.uncounted > run.options.max_uncounted_rate * done.planned:
+        done.status = RunStatus.FAILED
+        done.message = (
+            f"Sync '{run.spec.name}': the destination took the batches, and {done.uncounted:,} "
+            f"of {done.planned:,} rows failed there without being named. They count as "
+            "delivered. Look into the destination for what is wrong with them; to send "
+            "all of them again, `kenning sync resend`."
         )
 
 
-def _report(
-    run: _Run,
-    comparison: _Comparison,
-    status: RunStatus,
-    outcomes: Outcomes,
-    *,
-    requests: int = 0,
-    findings: tuple[GuardFinding, ...] = (),
-    message: str | None = None,
+def _settle_so_far(
+    run: _Run, run_id: str, planned: int, values: Mapping[str, Value]
+) -> Outcomes:
+    outcomes = run.record.settle(
+        run_id,
+        fates_of(
+            run.ledger.batches(run_id), planned=planned, rules=run.rules, is_over=False
+        ),
+        refusals=run.ledger.refusals(run_id, most=_PIECE_ROWS),
+        dest_ids=run.ledger.dest_ids(run_id, most=_PIECE_ANSWERS),
+        values=values,
+        is_over=False,
+        now=run.now(),
+    )
+    run.ledger.settled(run.lease, run_id)
+    return outcomes
+
+
+def _logged(run: _Run) -> Tell:
+    """Tells events, and a line for every twentieth of the plan."""
+    told_share = 0
+
+    def tell(event: SyncEvent) -> None:
+        nonlocal told_share
+        run.tell(event)
+        if isinstance(event, BatchAnswered):
+            share = event.answered * _PROGRESS_STEPS // event.planned
+            if share > told_share:
+                told_share = share
+                run.log(f"{event.answered:,} of {event.planned:,} rows answered")
+        elif isinstance(event, BatchTroubled):
+            run.log(f"a batch of {event.rows:,} rows: {event.reason}, {event.fate}")
+        elif isinstance(event, Waiting):
+            run.log(f"waiting for {event.seconds:.0f} s")
+
+    return tell
+
+
+def _paused(run: _Run, reason: str) -> RunReport:
+    message = (
+        f"Sync '{run.spec.name}' is paused{f': {reason}' if reason else ''}. Nothing was "
+        f"sent. `kenning sync resume {run.spec.name}` lets it run again."
+    )
+    return _empty_report(run, "", RunStatus.HELD, message)
+
+
+def _still_paused(run_id: str, resume_at: datetime | None) -> _Done:
+    moment = "later" if resume_at is None else f"at {resume_at:%Y-%m-%d %H:%M} UTC"
+    return _Done(
+        run_id,
+        planned=0,
+        status=RunStatus.PAUSED_QUOTA,
+        message=f"The account's quota is used up; the run goes on {moment}.",
+        resume_at=resume_at,
+    )
+
+
+def _drifted(run: _Run, run_id: str, planned: PlannedRun) -> RunReport:
+    message = (
+        f"Sync '{run.spec.name}' is not what it was when its plan was looked at (seal "
+        f"{run.options.seal}, now {planned.plan.seal}). Nothing was sent. Look at "
+        f"`kenning sync plan {run.spec.name}` again."
+    )
+    return _kept_back(run, run_id, planned, message)
+
+
+def _held(run: _Run, run_id: str, planned: PlannedRun) -> RunReport:
+    return _kept_back(run, run_id, planned, _held_message(run, planned.plan))
+
+
+def _kept_back(run: _Run, run_id: str, planned: PlannedRun, message: str) -> RunReport:
+    run.log(f"held, nothing was sent: {message}")
+    report = replace(
+        _empty_report(run, run_id, RunStatus.HELD, message),
+        findings=planned.plan.findings,
+        held=planned.counts.planned,
+        seal=planned.plan.seal,
+    )
+    report = _with_counts(report, planned.counts)
+    run.record.write_run(run_id, _run_values(run, planned, report))
+    return report
+
+
+def _held_back(run: _Run, report: RunReport, plan: SyncPlan) -> RunReport:
+    """The report of a run that was held but for those who withdrew consent."""
+    held = replace(
+        report,
+        status=RunStatus.HELD,
+        message=_held_message(run, plan),
+        held=plan.counts.planned - plan.counts.withdraw,
+        findings=plan.findings,
+    )
+    run.record.update_run(
+        held.run_id,
+        {
+            "status": held.status.value,
+            "message": held.message,
+            "held_count": held.held,
+        },
+    )
+    run.log(f"held, all but {plan.counts.withdraw} who withdrew consent")
+    return held
+
+
+def _held_message(run: _Run, plan: SyncPlan) -> str:
+    reasons = "; ".join(finding.message for finding in plan.findings)
+    sent = (
+        "Nothing was sent."
+        if plan.counts.withdraw == 0
+        else "At most those who withdrew consent were removed."
+    )
+    return (
+        f"Sync '{run.spec.name}' is held: {reasons}. {sent} Check {run.spec.relation}; if "
+        f"it is right, `kenning sync approve {run.spec.name}` (seal {plan.seal}), or raise "
+        f"{', '.join(finding.guard for finding in plan.findings)} under guards in "
+        f"{run.spec.path}."
+    )
+
+
+def _unchanged(run: _Run, run_id: str, planned: PlannedRun) -> RunReport:
+    run.log(f"nothing changed, {planned.counts.unchanged} rows as they were")
+    report = replace(
+        _empty_report(run, run_id, RunStatus.SUCCEEDED, None), seal=planned.plan.seal
+    )
+    report = _with_counts(report, planned.counts)
+    run.record.write_run(run_id, _run_values(run, planned, report))
+    return report
+
+
+def _empty_report(
+    run: _Run, run_id: str, status: RunStatus, message: str | None
 ) -> RunReport:
-    counts = comparison.counts
     return RunReport(
         sync=run.spec.name,
-        run_id=run.run_id,
+        run_id=run_id,
         status=status,
-        planned=0 if findings else counts.planned,
+        started_at=run.started_at,
+        finished_at=run.now(),
+        message=message,
+    )
+
+
+def _report(run: _Run, done: _Done, plan: SyncPlan | None = None) -> RunReport:
+    outcomes = done.outcomes
+    report = replace(
+        _empty_report(run, done.run_id, done.status, done.message),
+        planned=done.planned,
         added=outcomes.added,
         changed=outcomes.changed,
         removed=outcomes.removed,
         rejected=outcomes.rejected,
         in_doubt=outcomes.in_doubt,
         cancelled=outcomes.cancelled,
+        uncounted=done.uncounted,
+        requests=done.requests,
+        resume_at=done.resume_at,
+        seal=None if plan is None else plan.seal,
+    )
+    return report if plan is None else _with_counts(report, plan.counts)
+
+
+def _with_counts(report: RunReport, counts: Counts) -> RunReport:
+    return replace(
+        report,
         unchanged=counts.unchanged,
         waiting=counts.waiting,
         invalid=counts.invalid,
         skipped_no_consent=counts.skipped_no_consent,
-        held=counts.planned if findings else 0,
-        requests=requests,
-        findings=findings,
-        message=message,
-        started_at=run.started_at,
-        finished_at=run.now(),
     )
 
 
-def _run_columns(report: RunReport) -> dict[str, Value]:
+def _together(first: RunReport, second: RunReport) -> RunReport:
+    """One report of an invocation that took several passes: what was sent adds up."""
+    return replace(
+        second,
+        planned=first.planned + second.planned,
+        added=first.added + second.added,
+        changed=first.changed + second.changed,
+        removed=first.removed + second.removed,
+        rejected=first.rejected + second.rejected,
+        in_doubt=first.in_doubt + second.in_doubt,
+        cancelled=first.cancelled + second.cancelled,
+        uncounted=first.uncounted + second.uncounted,
+        requests=first.requests + second.requests,
+    )
+
+
+def _run_values(run: _Run, planned: PlannedRun, report: RunReport) -> dict[str, Value]:
     return {
+        **planned.run_columns(),
         "status": report.status.value,
         "message": report.message,
-        "planned_count": report.planned,
-        "added_count": report.added,
-        "changed_count": report.changed,
-        "removed_count": report.removed,
-        "rejected_count": report.rejected,
-        "in_doubt_count": report.in_doubt,
-        "cancelled_count": report.cancelled,
-        "unchanged_count": report.unchanged,
-        "waiting_count": report.waiting,
-        "invalid_count": report.invalid,
-        "skipped_no_consent_count": report.skipped_no_consent,
+        "is_open": False,
+        "planned_count": 0,
+        **dict.fromkeys(
+            (
+                "added_count",
+                "changed_count",
+                "removed_count",
+                "rejected_count",
+                "in_doubt_count",
+                "cancelled_count",
+                "uncounted_count",
+                "request_count",
+            ),
+            0,
+        ),
         "held_count": report.held,
-        "request_count": report.requests,
-        "started_at": as_utc(report.started_at),
+        "started_at": as_utc(run.started_at),
         "finished_at": as_utc(report.finished_at),
     }
+
+
+def _check_mode(spec: SyncSpec, capabilities: Capabilities) -> None:
+    if spec.mode not in capabilities.modes:
+        raise SpecError(
+            f"Sync '{spec.name}' in {spec.path}: destination '{spec.destination}' does "
+            f"not do mode '{spec.mode}' with '{spec.object}'. It does: "
+            f"{', '.join(sorted(capabilities.modes))}."
+        )

@@ -2,9 +2,12 @@
 
 - sync_runs: one row per run, with its counts.
 - sync_outcomes: one row per row that a run meant to send, with what became of it.
-- sync_rejected: rows that a destination refused and that have not changed since.
-- sync_snapshot: what each destination has acknowledged; a null row_hash means that an
-  answer was lost, so the row is sent again.
+- sync_rejected: rows that a destination refused and that have not changed since. They are
+  tried again at next_retry_at, or, where that is null, when they change.
+- sync_snapshot: what each destination has acknowledged. A row whose answer was lost has no
+  row_hash: its state is `unknown` when it is sent again, and `in_doubt` when a person has
+  to decide about it.
+- plan__<sync>: the rows of the run that is under way, until it is over.
 
 Outcomes and rejections name a row by the SHA-256 of its key. The snapshot holds the key,
 because a removal needs it.
@@ -35,6 +38,10 @@ TABLES: Mapping[Relation, Mapping[str, str]] = {
         "purpose": "text",
         "status": "text",
         "message": "text",
+        "is_open": "boolean",
+        "seal": "text",
+        "mapping_fingerprint": "text",
+        "schema_fingerprint": "text",
         "planned_count": "bigint",
         "added_count": "bigint",
         "changed_count": "bigint",
@@ -42,12 +49,16 @@ TABLES: Mapping[Relation, Mapping[str, str]] = {
         "rejected_count": "bigint",
         "in_doubt_count": "bigint",
         "cancelled_count": "bigint",
+        "uncounted_count": "bigint",
+        "source_count": "bigint",
         "unchanged_count": "bigint",
         "waiting_count": "bigint",
         "invalid_count": "bigint",
         "skipped_no_consent_count": "bigint",
+        "kept_count": "bigint",
         "held_count": "bigint",
         "request_count": "bigint",
+        "resume_at": "timestamp",
         "started_at": "timestamp",
         "finished_at": "timestamp",
     },
@@ -55,6 +66,7 @@ TABLES: Mapping[Relation, Mapping[str, str]] = {
         "run_id": "text",
         "sync_name": "text",
         "seq": "bigint",
+        "action": "text",
         "op": "text",
         "key_sha256": "text",
         "row_hash": "text",
@@ -74,12 +86,16 @@ TABLES: Mapping[Relation, Mapping[str, str]] = {
         "attempt_count": "bigint",
         "first_rejected_at": "timestamp",
         "last_rejected_at": "timestamp",
+        "next_retry_at": "timestamp",
     },
     SNAPSHOT: {
         "sync_name": "text",
         "key": "text",
         "customer_id": "text",
         "row_hash": "text",
+        "state": "text",
+        "match_text": "text",
+        "dest_id": "text",
         "run_id": "text",
         "acknowledged_at": "timestamp",
     },
@@ -92,13 +108,14 @@ def exist(warehouse: Warehouse) -> bool:
 
 
 def create_missing(warehouse: Warehouse) -> None:
-    """Make the schema and those of its tables that are not there."""
-    if exist(warehouse):
-        return
-    schema = exp.Table(db=exp.to_identifier(SCHEMA, quoted=True))
-    warehouse.execute(exp.Create(this=schema, kind="SCHEMA", exists=True))
+    """Make the schema and those of its tables and columns that are not there."""
+    if not exist(warehouse):
+        schema = exp.Table(db=exp.to_identifier(SCHEMA, quoted=True))
+        warehouse.execute(exp.Create(this=schema, kind="SCHEMA", exists=True))
+        for relation, columns in TABLES.items():
+            warehouse.execute(_create(relation.to_table(), columns, exists=True))
     for relation, columns in TABLES.items():
-        warehouse.execute(_create(relation.to_table(), columns, exists=True))
+        _add_missing_columns(warehouse, relation, columns)
 
 
 def create_temporary(
@@ -143,16 +160,43 @@ def literal(value: Value) -> exp.Expr:
     return exp.convert(value)
 
 
+def _add_missing_columns(
+    warehouse: Warehouse, relation: Relation, columns: Mapping[str, str]
+) -> None:
+    there = {
+        column.name for column in warehouse.columns(relation.schema, relation.name)
+    }
+    missing = {name: text for name, text in columns.items() if name not in there}
+    for name, data_type in missing.items():
+        warehouse.execute(
+            exp.Alter(
+                this=relation.to_table(),
+                kind="TABLE",
+                actions=[_column(name, data_type)],
+            )
+        )
+    if relation == SNAPSHOT and "state" in missing:
+        # Rows of an earlier version: what had no fingerprint was not known.
+        is_known = exp.Not(
+            this=exp.Is(this=exp.column("row_hash"), expression=exp.null())
+        )
+        state = exp.Case(
+            ifs=[exp.If(this=is_known, true=exp.Literal.string("acked"))],
+            default=exp.Literal.string("unknown"),
+        )
+        warehouse.execute(exp.update(relation.to_table(), {"state": state}))
+
+
+def _column(name: str, data_type: str) -> exp.ColumnDef:
+    return exp.ColumnDef(
+        this=exp.to_identifier(name, quoted=True), kind=exp.DataType.build(data_type)
+    )
+
+
 def _create(
     table: exp.Table, columns: Mapping[str, str], *, exists: bool
 ) -> exp.Create:
-    definitions = [
-        exp.ColumnDef(
-            this=exp.to_identifier(name, quoted=True),
-            kind=exp.DataType.build(data_type),
-        )
-        for name, data_type in columns.items()
-    ]
+    definitions = [_column(name, text) for name, text in columns.items()]
     return exp.Create(
         this=exp.Schema(this=table.copy(), expressions=definitions),
         kind="TABLE",

@@ -6,22 +6,37 @@ Rows and consents are set as literals; the destination is whatever the test open
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 
+from reverse_etl.destinations.memory import CAPABILITIES
 from reverse_etl.destinations.protocol import Destination
-from reverse_etl.engine import RunReport, plan_sync, run_sync
+from reverse_etl.engine import RunOptions, RunReport, plan_sync, run_sync
+from reverse_etl.events import SyncEvent
 from reverse_etl.ledger import Ledger, open_ledger
+from reverse_etl.modes import Mode
 from reverse_etl.plan import SyncPlan
-from reverse_etl.spec import FieldMapping, Guards, Mode, SyncSpec
+from reverse_etl.sending import SendPolicy
+from reverse_etl.spec import FieldMapping, Guards, Nulls, SyncSpec
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.target import STORAGE_VERSION, Target
 from warehouse.values import Relation, Value
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
-ANYTHING_GOES = Guards(max_remove_rate=1, max_change_rate=1, allow_empty=True)
+ANYTHING_GOES = Guards(
+    max_remove_rate=1,
+    max_change_rate=1,
+    max_growth_rate=1_000_000,
+    max_consent_drop=1,
+    allow_empty=True,
+)
+
+AT_ONCE = SendPolicy(
+    max_workers=1, row_waits_s=(0.0,), batch_waits_s=(0.0,), job_waits_s=(0.0, 0.0)
+)
+"""One batch after the other, and no waiting before one is tried again."""
 
 SPEC = SyncSpec(
     name="mailer__people",
@@ -33,8 +48,8 @@ SPEC = SyncSpec(
     mode=Mode.MIRROR,
     key="person_key",
     mapping=(
-        FieldMapping("first_name", column="first_name"),
-        FieldMapping("order_count", column="order_count"),
+        FieldMapping("first_name", column="first_name", nulls=Nulls.CLEAR),
+        FieldMapping("order_count", column="order_count", nulls=Nulls.CLEAR),
         FieldMapping("list", constant="people"),
     ),
     purpose="email_marketing",
@@ -59,13 +74,16 @@ def target(folder: Path) -> Target:
 
 @dataclass
 class SyncWorld:
-    """An open warehouse and ledger, and the lines that runs logged."""
+    """An open warehouse and ledger, and what runs told."""
 
     folder: Path
     warehouse: Warehouse
     ledger: Ledger
     spec: SyncSpec = SPEC
+    options: RunOptions = RunOptions(policy=AT_ONCE)
+    now: datetime = NOW
     lines: list[str] = field(default_factory=list)
+    events: list[SyncEvent] = field(default_factory=list)
 
     def have_people(self, *people: Person) -> None:
         """Let the model hold exactly these rows."""
@@ -113,7 +131,11 @@ class SyncWorld:
     def plan(self) -> SyncPlan:
         """Plan the sync."""
         return plan_sync(
-            self.spec, warehouse=self.warehouse, ledger=self.ledger, now=lambda: NOW
+            self.spec,
+            CAPABILITIES,
+            warehouse=self.warehouse,
+            ledger=self.ledger,
+            now=lambda: self.now,
         )
 
     def run(self, destination: Destination) -> RunReport:
@@ -123,9 +145,20 @@ class SyncWorld:
             warehouse=self.warehouse,
             ledger=self.ledger,
             destination=destination,
-            now=lambda: NOW,
+            now=lambda: self.now,
             log=self.lines.append,
+            tell=self.events.append,
+            options=self.options,
         )
+
+    def later(self, **passed: float) -> None:
+        """Let time pass, as for a timedelta."""
+        self.now += timedelta(**passed)
+
+    def change_policy(self, **changes: object) -> None:
+        """Send from now on with another policy."""
+        policy = replace(self.options.policy, **changes)
+        self.options = replace(self.options, policy=policy)
 
     def change_spec(self, **changes: object) -> None:
         """Run from now on with another configuration."""

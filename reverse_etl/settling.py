@@ -1,0 +1,546 @@
+"""Records in the warehouse what became of the rows of a plan.
+
+The one way by which the snapshot moves, after a good run and after a crash alike. Rows of
+one fate are written by one statement each, whatever their number; a row that has an outcome
+already is left alone, so that settling twice is the same as once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlglot import exp
+
+from reverse_etl.clock import as_utc
+from reverse_etl.fates import Effect, FatedRows, OutcomeStatus
+from reverse_etl.ledger import Refusal
+from reverse_etl.plan_rows import NOT_SENT_CODE
+from reverse_etl.query_text import filled, filled_select
+from reverse_etl.retl_tables import (
+    OUTCOMES,
+    REJECTED,
+    SNAPSHOT,
+    create_temporary,
+    create_temporary_as,
+    drop,
+    literal,
+    temporary,
+)
+from warehouse.connection import Warehouse
+from warehouse.values import Relation
+
+RETRY_AFTER = (timedelta(hours=1), timedelta(hours=4), timedelta(hours=24))
+"""Until a row is tried again that may be taken as it is: after its first refusal, after its
+second, and after every further one."""
+
+_MOST_SPANS_AS_TEXT = 64
+
+_SPANS = "settled_spans"
+_REFUSALS = "settled_refusals"
+_DEST_IDS = "settled_dest_ids"
+_REFUSED = "settled_refused"
+_DONE = "settled_done"
+_STANDING = "settled_standing"
+
+_RELATIONS: dict[str, exp.Table] = {
+    "outcomes": OUTCOMES.to_table(),
+    "rejected": REJECTED.to_table(),
+    "snapshot": SNAPSHOT.to_table(),
+    "spans": temporary(_SPANS),
+    "refusals": temporary(_REFUSALS),
+    "dest_ids": temporary(_DEST_IDS),
+    "refused": temporary(_REFUSED),
+    "done": temporary(_DONE),
+    "standing": temporary(_STANDING),
+}
+
+_ALREADY_DONE = """
+select outcomes.seq
+from outcomes
+where outcomes.run_id = :run_id
+"""
+
+_REFUSED_ROWS = """
+insert into refused (
+    seq, key, key_sha256, error_class, error_code, error_field, is_retryable, is_in_doubt
+)
+select
+    plan.seq,
+    plan.key,
+    plan.key_sha256,
+    refusals.error_class,
+    refusals.error_code,
+    refusals.error_field,
+    refusals.is_retryable,
+    :is_in_doubt and refusals.error_code is distinct from :not_sent
+
+from plan
+inner join refusals on plan.seq = refusals.seq
+where :is_theirs and plan.seq not in (select done.seq from done)
+"""
+
+_REFUSED_WHOLE = """
+insert into refused (
+    seq, key, key_sha256, error_class, error_code, error_field, is_retryable, is_in_doubt
+)
+select
+    plan.seq,
+    plan.key,
+    plan.key_sha256,
+    :error_class,
+    :error_code,
+    cast(null as text),
+    :is_retryable,
+    :is_in_doubt
+
+from plan
+where
+    :is_theirs
+    and plan.seq not in (select done.seq from done)
+    and plan.seq not in (select refused.seq from refused)
+"""
+
+_OUTCOMES_OF_FATE = """
+insert into outcomes (
+    run_id, sync_name, seq, action, op, key_sha256, row_hash, status, error_class,
+    recorded_at
+)
+select
+    :run_id,
+    :sync,
+    plan.seq,
+    plan.action,
+    plan.op,
+    plan.key_sha256,
+    plan.row_hash,
+    :status,
+    :error_class,
+    :now
+
+from plan
+where :is_theirs
+"""
+
+_OUTCOMES_OF_REFUSED = """
+insert into outcomes (
+    run_id, sync_name, seq, action, op, key_sha256, row_hash, status, error_class,
+    error_code, error_field, recorded_at
+)
+select
+    :run_id,
+    :sync,
+    plan.seq,
+    plan.action,
+    plan.op,
+    plan.key_sha256,
+    plan.row_hash,
+    'rejected',
+    refused.error_class,
+    refused.error_code,
+    refused.error_field,
+    :now
+
+from refused
+inner join plan on refused.seq = plan.seq
+"""
+
+_FORGET_KEYS = """
+delete from snapshot
+where
+    sync_name = :sync
+    and key in (select plan.key from plan where :is_theirs)
+"""
+
+_NOTE_KEYS = """
+insert into snapshot (
+    sync_name, key, customer_id, row_hash, state, match_text, dest_id, run_id,
+    acknowledged_at
+)
+select
+    :sync,
+    plan.key,
+    plan.customer_id,
+    case when :state = 'acked' then plan.row_hash end,
+    :state,
+    plan.match_text,
+    plan.dest_id,
+    :run_id,
+    :now
+
+from plan
+where :is_theirs and (plan.op <> 'remove' or :keeps_removed)
+"""
+
+_NOTE_DEST_IDS = """
+update snapshot
+set dest_id = dest_ids.dest_id
+from plan
+inner join dest_ids on plan.seq = dest_ids.seq
+where
+    snapshot.sync_name = :sync
+    and snapshot.run_id = :run_id
+    and snapshot.key = plan.key
+"""
+
+_DOUBT_REFUSED = """
+update snapshot
+set row_hash = null, state = 'unknown'
+where
+    sync_name = :sync
+    and key in (select refused.key from refused where refused.is_in_doubt)
+"""
+
+_NOTE_REFUSED_IN_DOUBT = """
+insert into snapshot (
+    sync_name, key, customer_id, state, match_text, dest_id, run_id, acknowledged_at
+)
+select
+    :sync,
+    plan.key,
+    plan.customer_id,
+    'unknown',
+    plan.match_text,
+    plan.dest_id,
+    :run_id,
+    :now
+
+from refused
+inner join plan on refused.seq = plan.seq
+where
+    refused.is_in_doubt
+    and plan.op <> 'remove'
+    and plan.key not in (
+        select snapshot.key from snapshot where snapshot.sync_name = :sync
+    )
+"""
+
+_STANDING_REJECTIONS = """
+select
+    plan.key_sha256,
+    plan.row_hash,
+    refused.error_class,
+    refused.error_code,
+    refused.error_field,
+    coalesce(rejected.attempt_count, 0) + 1 as attempt_count,
+    coalesce(rejected.first_rejected_at, :now) as first_rejected_at,
+    case
+        when not refused.is_retryable then cast(null as timestamp)
+        when coalesce(rejected.attempt_count, 0) = 0 then :soon
+        when coalesce(rejected.attempt_count, 0) = 1 then :later
+        else :at_last
+    end as next_retry_at
+
+from refused
+inner join plan on refused.seq = plan.seq
+left join rejected
+    on rejected.sync_name = :sync
+    and refused.key_sha256 = rejected.key_sha256
+"""
+
+_FORGET_REJECTIONS = """
+delete from rejected
+where
+    sync_name = :sync
+    and key_sha256 in (
+        select outcomes.key_sha256
+        from outcomes
+        where
+            outcomes.run_id = :run_id
+            and outcomes.status in ('ok', 'rejected')
+            and outcomes.seq not in (select done.seq from done)
+    )
+"""
+
+_NOTE_REJECTIONS = """
+insert into rejected (
+    sync_name, key_sha256, row_hash, error_class, error_code, error_field, attempt_count,
+    first_rejected_at, last_rejected_at, next_retry_at
+)
+select
+    :sync,
+    standing.key_sha256,
+    standing.row_hash,
+    standing.error_class,
+    standing.error_code,
+    standing.error_field,
+    standing.attempt_count,
+    standing.first_rejected_at,
+    :now,
+    standing.next_retry_at
+from standing
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What is recorded about one run.
+
+    Attributes:
+        sync: Name of the sync.
+        run_id: The run.
+        plan: Its plan.
+        fated: Rows by fate.
+        refusals: Rows that were refused, in pieces.
+        dest_ids: The destination's ids by sequence number, in pieces.
+        now: Moment of the record.
+    """
+
+    sync: str
+    run_id: str
+    plan: Relation
+    fated: Sequence[FatedRows]
+    refusals: Iterable[Sequence[Refusal]]
+    dest_ids: Iterable[Mapping[int, str]]
+    now: datetime
+
+
+class _Settling:
+    """The statements of one settlement, inside the caller's transaction."""
+
+    def __init__(self, warehouse: Warehouse, settlement: Settlement) -> None:
+        self._warehouse = warehouse
+        self._it = settlement
+        self._relations = {**_RELATIONS, "plan": settlement.plan.to_table()}
+        self._terms: dict[str, exp.Expr] = {
+            "sync": literal(settlement.sync),
+            "run_id": literal(settlement.run_id),
+            "now": literal(as_utc(settlement.now)),
+        }
+        self._refused_count = 0
+        self._done_count = 0
+
+    def settle(self) -> None:
+        self._find_done()
+        self._load_spans()
+        self._load_refusals()
+        for rows in self._it.fated:
+            self._write_outcomes(rows)
+        if self._refused_count:
+            self._execute(_OUTCOMES_OF_REFUSED)
+        for rows in self._it.fated:
+            self._move_snapshot(rows)
+        self._note_refused()
+        self._note_dest_ids()
+
+    def clean_up(self) -> None:
+        for name in (_SPANS, _REFUSALS, _DEST_IDS, _REFUSED, _DONE, _STANDING):
+            drop(self._warehouse, temporary(name))
+
+    def _find_done(self) -> None:
+        query = filled_select(
+            _ALREADY_DONE, self._relations, self._terms, dialect=self._warehouse.dialect
+        )
+        create_temporary_as(self._warehouse, _DONE, query)
+        self._done_count = self._count(_DONE)
+
+    def _load_spans(self) -> None:
+        create_temporary(
+            self._warehouse,
+            _SPANS,
+            {"fate": "bigint", "first_seq": "bigint", "last_seq": "bigint"},
+        )
+        for number, rows in enumerate(self._it.fated):
+            if len(rows.spans) > _MOST_SPANS_AS_TEXT:
+                self._warehouse.insert(
+                    "",
+                    _SPANS,
+                    {
+                        "fate": [number] * len(rows.spans),
+                        "first_seq": [span.first for span in rows.spans],
+                        "last_seq": [span.last for span in rows.spans],
+                    },
+                )
+
+    def _load_refusals(self) -> None:
+        create_temporary(
+            self._warehouse,
+            _REFUSALS,
+            {
+                "seq": "bigint",
+                "error_class": "text",
+                "error_code": "text",
+                "error_field": "text",
+                "is_retryable": "boolean",
+            },
+        )
+        for piece in self._it.refusals:
+            self._warehouse.insert(
+                "",
+                _REFUSALS,
+                {
+                    "seq": [row.seq for row in piece],
+                    "error_class": [row.error_class for row in piece],
+                    "error_code": [row.code for row in piece],
+                    "error_field": [row.field for row in piece],
+                    "is_retryable": [row.is_retryable for row in piece],
+                },
+            )
+        create_temporary(
+            self._warehouse,
+            _REFUSED,
+            {
+                "seq": "bigint",
+                "key": "text",
+                "key_sha256": "text",
+                "error_class": "text",
+                "error_code": "text",
+                "error_field": "text",
+                "is_retryable": "boolean",
+                "is_in_doubt": "boolean",
+            },
+        )
+        are_any = self._count(_REFUSALS) > 0
+        for number, rows in enumerate(self._it.fated):
+            fate = rows.fate
+            terms = {
+                "is_theirs": self._within(number, rows),
+                "is_in_doubt": exp.Boolean(this=fate.is_in_doubt),
+                "not_sent": literal(NOT_SENT_CODE),
+            }
+            if are_any:
+                self._execute(_REFUSED_ROWS, terms)
+            if fate.status is OutcomeStatus.REJECTED:
+                terms |= {
+                    "error_class": literal(fate.error_class),
+                    "error_code": _text(fate.error_code),
+                    "is_retryable": exp.Boolean(this=fate.is_retryable),
+                }
+                self._execute(_REFUSED_WHOLE, terms)
+        self._refused_count = self._count(_REFUSED)
+
+    def _write_outcomes(self, rows: FatedRows) -> None:
+        if rows.fate.status is OutcomeStatus.REJECTED:
+            return
+        terms = {
+            "is_theirs": self._theirs(rows),
+            "status": literal(rows.fate.status.value),
+            "error_class": _text(rows.fate.error_class),
+        }
+        self._execute(_OUTCOMES_OF_FATE, terms)
+
+    def _move_snapshot(self, rows: FatedRows) -> None:
+        effect = rows.fate.effect
+        if effect is Effect.NONE:
+            return
+        is_move = effect is Effect.MOVE
+        states = {
+            Effect.MOVE: "acked",
+            Effect.UNKNOWN: "unknown",
+            Effect.HOLD: "in_doubt",
+        }
+        terms = {
+            "is_theirs": self._theirs(rows),
+            "state": literal(states[effect]),
+            "keeps_removed": exp.Boolean(this=not is_move),
+        }
+        self._execute(_FORGET_KEYS, terms)
+        self._execute(_NOTE_KEYS, terms)
+
+    def _note_refused(self) -> None:
+        if self._refused_count:
+            self._execute(_DOUBT_REFUSED)
+            self._execute(_NOTE_REFUSED_IN_DOUBT)
+            self._find_standing()
+        if self._are_rejections():
+            self._execute(_FORGET_REJECTIONS)
+        if self._refused_count:
+            self._execute(_NOTE_REJECTIONS)
+
+    def _find_standing(self) -> None:
+        soon, later, at_last = RETRY_AFTER
+        moment = as_utc(self._it.now)
+        query = filled_select(
+            _STANDING_REJECTIONS,
+            self._relations,
+            {
+                **self._terms,
+                "soon": literal(moment + soon),
+                "later": literal(moment + later),
+                "at_last": literal(moment + at_last),
+            },
+            dialect=self._warehouse.dialect,
+        )
+        create_temporary_as(self._warehouse, _STANDING, query)
+
+    def _note_dest_ids(self) -> None:
+        create_temporary(
+            self._warehouse, _DEST_IDS, {"seq": "bigint", "dest_id": "text"}
+        )
+        are_any = False
+        for piece in self._it.dest_ids:
+            are_any = are_any or bool(piece)
+            self._warehouse.insert(
+                "",
+                _DEST_IDS,
+                {"seq": list(piece), "dest_id": list(piece.values())},
+            )
+        if are_any:
+            self._execute(_NOTE_DEST_IDS)
+
+    def _theirs(self, rows: FatedRows) -> exp.Expr:
+        number = self._it.fated.index(rows)
+        condition = self._within(number, rows)
+        if self._refused_count:
+            condition = exp.and_(condition, _not_in(_REFUSED))
+        if self._done_count:
+            condition = exp.and_(condition, _not_in(_DONE))
+        return condition
+
+    def _within(self, number: int, rows: FatedRows) -> exp.Expr:
+        """Whether a row of the plan has this fate, a refusal of its own apart."""
+        seq = exp.column("seq", "plan")
+        if len(rows.spans) <= _MOST_SPANS_AS_TEXT:
+            return exp.paren(
+                exp.or_(*[seq.between(span.first, span.last) for span in rows.spans])
+            )
+        return exp.Exists(
+            this=exp.select("1")
+            .from_(exp.alias_(temporary(_SPANS), "spans", table=True))
+            .where(exp.column("fate", "spans").eq(number))
+            .where(
+                seq.between(
+                    exp.column("first_seq", "spans"), exp.column("last_seq", "spans")
+                )
+            )
+        )
+
+    def _are_rejections(self) -> bool:
+        found = self._warehouse.query(
+            exp.select("1")
+            .from_(REJECTED.to_table())
+            .where(exp.column("sync_name").eq(self._it.sync))
+            .limit(1)
+        )
+        return bool(found)
+
+    def _count(self, name: str) -> int:
+        ((count,),) = self._warehouse.query(
+            exp.select(exp.func("count", exp.Star())).from_(temporary(name))
+        )
+        return int(str(count))
+
+    def _execute(self, text: str, terms: Mapping[str, exp.Expr] | None = None) -> None:
+        self._warehouse.execute(
+            filled(
+                text,
+                self._relations,
+                {**self._terms, **(terms or {})},
+                dialect=self._warehouse.dialect,
+            )
+        )
+
+
+def settle(warehouse: Warehouse, settlement: Settlement) -> None:
+    """Write outcomes, snapshot and rejections, inside the caller's transaction."""
+    settling = _Settling(warehouse, settlement)
+    settling.settle()
+    settling.clean_up()
+
+
+def _not_in(name: str) -> exp.Expr:
+    taken = exp.select("seq").from_(temporary(name))
+    return exp.Not(this=exp.In(this=exp.column("seq", "plan"), query=taken.subquery()))
+
+
+def _text(value: str | None) -> exp.Expr:
+    return exp.cast(literal(value), "text")
