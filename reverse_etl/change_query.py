@@ -889,7 +889,7 @@ def _cast(mapped: FieldMapping, tag: TypeTag) -> exp.Expr:
     column = _model(str(mapped.column))
     if mapped.cast in (Cast.UNIX_SECONDS, Cast.UNIX_MILLISECONDS):
         moment = exp.TryCast(this=column, to=exp.DataType.build("timestamp"))
-        seconds = exp.Extract(this=exp.var("epoch"), expression=moment)
+        seconds = exp.Extract(this=exp.var("EPOCH"), expression=moment)
         scale = 1 if mapped.cast is Cast.UNIX_SECONDS else 1000
         return exp.cast(
             exp.Floor(this=exp.Mul(this=seconds, expression=exp.Literal.number(scale))),

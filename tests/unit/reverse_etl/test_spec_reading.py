@@ -3,12 +3,21 @@
 import pytest
 
 from reverse_etl.errors import SpecError
+from reverse_etl.modes import Mode, Removal
 from reverse_etl.spec import (
-    GUARD_SETTINGS,
-    SETTINGS,
+    Association,
+    Cast,
     FieldMapping,
     Guards,
-    Mode,
+    InDoubt,
+    MatchMapping,
+    Nulls,
+)
+from reverse_etl.spec_reading import (
+    FIELD_SETTINGS,
+    GUARD_SETTINGS,
+    MATCH_SETTINGS,
+    SETTINGS,
     parse_sync,
     sync_specs,
 )
@@ -107,6 +116,55 @@ def test_parse_sync_reads_every_setting():
     )
 
 
+def test_parse_sync_reads_every_way_to_map_a_field():
+    spec = parsed(
+        mapping={
+            "email": {"from": "email", "hash": "meta.email"},
+            "properties.country": {"from": "country_code", "nulls": "clear"},
+            "greeting": {"template": "Hi {email} {{now}}"},
+            "since": {"from": "country_code", "as": "date", "first_write_only": True},
+        }
+    )
+
+    assert spec.mapping == (
+        FieldMapping("email", column="email", normaliser="meta.email"),
+        FieldMapping("properties.country", column="country_code", nulls=Nulls.CLEAR),
+        FieldMapping("greeting", template="Hi {email} {{now}}"),
+        FieldMapping(
+            "since",
+            column="country_code",
+            cast=Cast.DATE,
+            is_first_write_only=True,
+        ),
+    )
+    assert spec.columns == ("email", "country_code")
+
+
+def test_parse_sync_reads_what_a_list_needs():
+    spec = parsed(
+        mapping="—",
+        settings={"list_id": 12, "quiet": True},
+        match={"email": {"from": "email", "hash": "meta.email", "hashed": True}},
+        associations={"country": "country_code"},
+        on_remove="remove",
+        on_withdrawal="delete",
+        in_doubt="skip",
+        refresh_after_days=90,
+        default_region="NO",
+    )
+
+    assert spec.mapping == ()
+    assert spec.settings == {"list_id": "12", "quiet": "true"}
+    assert spec.match == (
+        MatchMapping("email", "email", normaliser="meta.email", is_hashed=True),
+    )
+    assert spec.associations == (Association("country", "country_code"),)
+    assert (spec.on_removal, spec.on_withdrawal) == (Removal.REMOVE, Removal.DELETE)
+    assert spec.in_doubt is InDoubt.SKIP
+    assert (spec.refresh_after_days, spec.default_region) == (90, "NO")
+    assert spec.public_columns == {"customer_id", "country_code"}
+
+
 def test_sync_specs_are_those_with_meta_sync_by_name():
     specs = sync_specs(
         manifest(
@@ -132,8 +190,8 @@ def test_columns_are_those_mapped_each_once():
     [
         ({"destnation": "x"}, "no setting 'destnation'. Did you mean 'destination'?"),
         (
-            {"mode": "append"},
-            "mode 'append' is not supported yet. Supported: upsert, mirror",
+            {"mode": "sideways"},
+            "mode 'sideways' is not one. There are: upsert, insert, update, mirror",
         ),
         ({"mode": "miror"}, "Did you mean 'mirror'?"),
         ({"destination": "—"}, "'destination' is missing"),
@@ -141,12 +199,50 @@ def test_columns_are_those_mapped_each_once():
         ({"object": "../leads"}, "object '../leads' is not a name"),
         ({"key": "custmer_id"}, "column 'custmer_id'"),
         ({"key": "custmer_id"}, "Did you mean 'customer_id'?"),
-        ({"mapping": {}}, "'mapping' is missing or empty"),
+        ({"mapping": {}}, "'mapping' is empty or no map"),
         ({"mapping": {"email": "emial"}}, "mapping.email names column 'emial'"),
         ({"mapping": {"customer_id": "email"}}, "'customer_id', which is the key"),
         ({"mapping": {"a": ["email"]}}, "mapping.a is neither"),
         ({"mapping": {"a": {"constnt": 1}}}, "Did you mean 'constant'?"),
-        ({"mapping": {"a": {"constant": [1]}}}, "mapping.a is neither"),
+        ({"mapping": {"a": {"constant": [1]}}}, "a.constant is text, a number"),
+        ({"mapping": {"a": {}}}, "mapping.a has 0 of from, constant and template"),
+        (
+            {"mapping": {"a": {"from": "email", "constant": 1}}},
+            "mapping.a has 2 of from, constant and template",
+        ),
+        ({"mapping": {"a": {"from": "emial"}}}, "Did you mean 'email'?"),
+        ({"mapping": {"a": {"from": ["email"]}}}, "a.from is not a column's name"),
+        ({"mapping": {"a": "email", "a.b": "email"}}, "lies inside mapping.a"),
+        ({"mapping": {"a..b": "email"}}, "empty part between its dots"),
+        (
+            {"mapping": {"a": {"from": "email", "nulls": "keep"}}},
+            "nulls 'keep' is not one. There are: ignore, clear",
+        ),
+        (
+            {"mapping": {"a": {"from": "email", "as": "int"}}},
+            "Did you mean 'integer'?",
+        ),
+        (
+            {"mapping": {"a": {"from": "email", "hash": "meta.emial"}}},
+            "Did you mean 'meta.email'?",
+        ),
+        ({"mapping": {"a": {"from": "email", "hashed": True}}}, "hashed needs hash"),
+        ({"mapping": {"a": {"template": "no column"}}}, "at least one {column}"),
+        ({"mapping": {"a": {"template": "{email"}}}, "at least one {column}"),
+        ({"mapping": {"a": {"template": "{emial}"}}}, "Did you mean 'email'?"),
+        ({"match": ["email"]}, "'match' is a map"),
+        ({"match": {"email": 1}}, "match.email is neither a column nor a map"),
+        ({"match": {"email": "emial"}}, "match.email names column 'emial'"),
+        ({"match": {"email": {"from": "email", "nulls": "clear"}}}, "no setting under"),
+        ({"associations": {"company": 1}}, "associations.company is not a column's"),
+        ({"settings": {"list_id": ["1"]}}, "settings.list_id is not text"),
+        ({"on_remove": "erase"}, "on_remove 'erase' is not one"),
+        ({"on_withdrawal": "forget"}, "on_withdrawal 'forget' is not one"),
+        ({"in_doubt": "retry"}, "in_doubt 'retry' is not one"),
+        ({"refresh_after_days": 0}, "a number of days, 1 or more"),
+        ({"default_region": "Norway"}, "a country's two letters"),
+        ({"guards": {"max_growth_rate": -1}}, "is a share, 0 or more"),
+        ({"guards": {"min_held_rows": -1}}, "is a number of rows"),
         ({"purpose": "—"}, "'purpose' is missing"),
         ({"purpose": ""}, "'purpose' is missing"),
         ({"purpose": "none"}, "add `personal_data: false`"),
@@ -208,7 +304,9 @@ def test_parse_sync_of_two_models_is_refused():
         parse_sync(two, manifest())
 
 
-@pytest.mark.parametrize("setting", [*SETTINGS, *GUARD_SETTINGS])
+@pytest.mark.parametrize(
+    "setting", sorted({*SETTINGS, *FIELD_SETTINGS, *MATCH_SETTINGS, *GUARD_SETTINGS})
+)
 def test_every_setting_is_explained(setting, project_root):
     page = (project_root / "docs" / "how-to" / "add-a-sync.md").read_text("utf-8")
 
