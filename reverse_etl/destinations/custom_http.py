@@ -90,6 +90,7 @@ from warehouse.manifest import Json
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _CODE = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _NOT_FOUND_STATUS = 404
+_NO_PART = frozenset({"", ".", ".."})
 
 
 def read_custom_types(
@@ -312,9 +313,8 @@ def _whole_record(record: Record) -> Json:
 
 
 def _path(request: Request, scope: Lookup) -> str:
-    path = request.path.text(scope, lambda value: quote(value, safe=""))
-    if isinstance(path, Missing) or "/../" in f"{path}/" or "//" in path:
-        # A path with a hole in it would mean another resource.
+    path = request.path.text(scope, _part_of_path)
+    if isinstance(path, Missing):
         raise _cannot_say("path")
     query = {
         name: text
@@ -322,6 +322,13 @@ def _path(request: Request, scope: Lookup) -> str:
         if not isinstance(text := template.text(scope), Missing)
     }
     return f"{path}?{urlencode(query)}" if query else path
+
+
+def _part_of_path(value: str) -> str:
+    if value in _NO_PART:
+        # A path with a hole or a step up in it would mean another resource.
+        raise _cannot_say("path")
+    return quote(value, safe="")
 
 
 def _headers(templates: Mapping[str, Template], scope: Lookup) -> Mapping[str, str]:
