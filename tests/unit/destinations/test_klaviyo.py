@@ -370,6 +370,19 @@ def test_a_list_takes_known_ids_and_looks_up_the_others():
     )
 
 
+def test_two_rows_of_one_profile_name_it_once():
+    answers = Answers(httpx.Response(204))
+    rows = [
+        record({"email": "ada@example.com"}, dest_id="P1"),
+        record({"external_id": "c1"}, dest_id="P1"),
+    ]
+
+    with opened(answers, "lists", LIST) as destination:
+        destination.send(batch(rows, Action.ADD, LIST, "lists"))
+
+    assert answers.bodies == [{"data": [{"type": "profile", "id": "P1"}]}]
+
+
 def test_removing_somebody_who_is_not_there_is_done():
     with opened(Answers(page()), "lists", LIST) as destination:
         result = destination.send(batch([ADA], Action.REMOVE, LIST, "lists"))
