@@ -67,6 +67,7 @@ _CONSENT_FIELDS = frozenset(
         "email_click_tracking_disabled",
     }
 )
+_EVENT_FIELDS = frozenset({"name", "time", "app_id", "properties"})
 _MAX_DELETED = 50
 _MAX_ROWS = 75
 _DEFAULT_ROWS = 50
@@ -220,6 +221,13 @@ def _attributes(record: Record, settings: Settings, *, is_update: bool) -> Json:
 
 
 def _event(record: Record, settings: Settings) -> dict[str, Json]:
+    unknown = sorted(record.fields.keys() - _EVENT_FIELDS)
+    if unknown:
+        raise FatalDeliveryError(
+            f"The mapping writes '{unknown[0]}', which an event of Braze does not have. "
+            f"Nothing was sent. Map it as properties.{unknown[0]}.",
+            error_class=ErrorClass.CONFIG,
+        )
     event: dict[str, Json] = {
         name: _without_nulls(value)
         for name, value in record.fields.items()

@@ -42,6 +42,7 @@ from warehouse.manifest import Json
 _PERSON_IDENTIFIERS = ("cio_id", "id", "email", "phone")
 _SEGMENT_IDENTIFIERS = ("cio_id", "id", "email")
 _CONSENT_FIELDS = ("unsubscribed", "cio_subscription_preferences")
+_EVENT_FIELDS = frozenset({"name", "timestamp", "attributes"})
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MAX_BYTES = 500_000
 _MAX_ENTRY_BYTES = 32_000
@@ -170,6 +171,13 @@ def _attributes(record: Record) -> dict[str, Json]:
 
 
 def _event(record: Record, settings: Settings) -> dict[str, Json]:
+    unknown = sorted(record.fields.keys() - _EVENT_FIELDS)
+    if unknown:
+        raise FatalDeliveryError(
+            f"The mapping writes '{unknown[0]}', which an event of Customer.io does not "
+            f"have. Nothing was sent. Map it as attributes.{unknown[0]}.",
+            error_class=ErrorClass.CONFIG,
+        )
     fields = {name: value for name, value in record.fields.items() if value is not None}
     return {
         **fields,

@@ -158,6 +158,20 @@ def test_an_event_carries_its_name_time_and_properties_without_nulls():
     ]
 
 
+def test_a_field_that_events_do_not_have_stops_before_any_request():
+    answers = Answers()
+
+    with pytest.raises(FatalDeliveryError, match="properties.revenue"):
+        send(
+            answers,
+            [record({"external_id": "c1"}, {"name": "ordered", "revenue": 5})],
+            Action.APPEND,
+            "events",
+        )
+
+    assert answers.requests == []
+
+
 def test_an_event_without_a_time_is_refused_and_the_others_go():
     answers = Answers(tracked(1, "events"))
     timeless = {"name": "ordered", "time": None}

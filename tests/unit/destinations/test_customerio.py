@@ -123,6 +123,20 @@ def test_an_event_is_named_timed_and_known_again_by_its_id():
     ]
 
 
+def test_a_field_that_events_do_not_have_stops_before_any_request():
+    answers = Answers()
+
+    with pytest.raises(FatalDeliveryError, match="attributes.revenue"):
+        send(
+            answers,
+            [record({"id": "c1"}, {"name": "ordered", "revenue": 5})],
+            Action.APPEND,
+            "events",
+        )
+
+    assert answers.requests == []
+
+
 def test_an_event_id_is_a_ulid_that_depends_on_the_id_alone():
     assert event_ulid("event-1") == "6E6T33YMDPQBWX2RWQZYSYKBTG"
     assert re.fullmatch(r"[0-7][0-9A-HJKMNP-TV-Z]{25}", event_ulid("event-2"))
