@@ -161,7 +161,7 @@ def test_an_event_carries_its_name_time_and_properties_without_nulls():
 def test_a_field_that_events_do_not_have_stops_before_any_request():
     answers = Answers()
 
-    with pytest.raises(FatalDeliveryError, match="properties.revenue"):
+    with pytest.raises(FatalDeliveryError, match=r"properties\.revenue"):
         send(
             answers,
             [record({"external_id": "c1"}, {"name": "ordered", "revenue": 5})],

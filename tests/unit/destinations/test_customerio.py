@@ -126,7 +126,7 @@ def test_an_event_is_named_timed_and_known_again_by_its_id():
 def test_a_field_that_events_do_not_have_stops_before_any_request():
     answers = Answers()
 
-    with pytest.raises(FatalDeliveryError, match="attributes.revenue"):
+    with pytest.raises(FatalDeliveryError, match=r"attributes\.revenue"):
         send(
             answers,
             [record({"id": "c1"}, {"name": "ordered", "revenue": 5})],
