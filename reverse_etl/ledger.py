@@ -174,10 +174,11 @@ class Writing:
 
 
 class Control(StrEnum):
-    """What a person told a sync. PAUSE has the reason, APPROVAL and SEAL a plan's seal."""
+    """What a person told a sync. PAUSE has the reason, the others a plan's seal."""
 
     PAUSE = "pause"
     APPROVAL = "approval"
+    REJECTION = "rejection"
     SEAL = "seal"
 
 

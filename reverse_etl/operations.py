@@ -1,0 +1,425 @@
+"""What a person does about a sync beside running it: approve, pause, reset, send again.
+
+Each takes an open warehouse and ledger, does one thing in one transaction, and says in how
+many rows. Those that change what is held need the sync to themselves. What a run does is
+in `engine`; nothing here speaks to a destination.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlglot import exp
+
+from reverse_etl.clock import Clock, as_utc
+from reverse_etl.destinations.protocol import Capabilities
+from reverse_etl.errors import ReverseEtlError
+from reverse_etl.ledger import Control, Ledger
+from reverse_etl.plan import SyncPlan
+from reverse_etl.planning import planned_run
+from reverse_etl.query_text import filled
+from reverse_etl.retl_tables import (
+    OUTCOMES,
+    REJECTED,
+    RUNS,
+    SNAPSHOT,
+    create_missing,
+    create_temporary_as,
+    drop,
+    literal,
+    temporary,
+)
+from reverse_etl.snapshot import RunStatus, SyncRecord
+from reverse_etl.spec import SyncSpec
+from warehouse.connection import Warehouse
+
+_FORGET_SNAPSHOT = """
+delete from snapshot
+where sync_name = :sync
+"""
+
+_FORGET_REJECTED = """
+delete from rejected
+where sync_name = :sync
+"""
+
+_TAKE_AS_SENT = """
+insert into snapshot (
+    sync_name, key, customer_id, row_hash, state, match_text, dest_id, run_id,
+    acknowledged_at
+)
+select
+    :sync,
+    plan.key,
+    plan.customer_id,
+    plan.row_hash,
+    'acked',
+    plan.match_text,
+    known.dest_id,
+    :run_id,
+    :now
+
+from plan
+left join known on plan.key = known.key
+where plan.op <> 'remove'
+"""
+
+_UNKNOWN_ALL = """
+update snapshot
+set row_hash = null, state = 'unknown'
+where sync_name = :sync
+"""
+
+_UNKNOWN_KEYS = """
+update snapshot
+set row_hash = null, state = 'unknown'
+where
+    sync_name = :sync
+    and key in :keys
+"""
+
+_RETRY_REJECTED = """
+update rejected
+set next_retry_at = :now
+where
+    sync_name = :sync
+    and (next_retry_at is null or next_retry_at > :now)
+"""
+
+_IN_DOUBT_AGAIN = """
+update snapshot
+set row_hash = null, state = 'unknown'
+where
+    sync_name = :sync
+    and state = 'in_doubt'
+"""
+
+# The fingerprint of a row in doubt is that of the outcome that left it so.
+_IN_DOUBT_DELIVERED = """
+update snapshot
+set
+    row_hash = doubtful.row_hash,
+    state = 'acked',
+    acknowledged_at = :now
+from (
+    select
+        outcomes.key_sha256,
+        max(outcomes.row_hash) as row_hash
+
+    from outcomes
+    inner join (
+        select
+            outcomes.key_sha256,
+            max(outcomes.run_id) as run_id
+
+        from outcomes
+        where outcomes.sync_name = :sync and outcomes.status = 'in_doubt'
+        group by outcomes.key_sha256
+    ) as latest
+        on outcomes.key_sha256 = latest.key_sha256
+        and outcomes.run_id = latest.run_id
+    where outcomes.sync_name = :sync and outcomes.status = 'in_doubt'
+    group by outcomes.key_sha256
+) as doubtful
+where
+    snapshot.sync_name = :sync
+    and snapshot.state = 'in_doubt'
+    and sha256_text(snapshot.key) = doubtful.key_sha256
+"""
+
+
+class NothingToDecideError(ReverseEtlError):
+    """There is no plan that waits for the decision."""
+
+
+class UnfinishedRunError(ReverseEtlError):
+    """A run of the sync is not over; what is held cannot be changed under it."""
+
+
+class InDoubt(StrEnum):
+    """What a person knows of rows whose answer was lost."""
+
+    RESEND = "resend"
+    DELIVERED = "delivered"
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """What a reset did, in rows: forgotten, and taken as sent."""
+
+    forgotten: int
+    taken_as_sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What a retry released, in rows."""
+
+    rejected: int
+    in_doubt: int
+
+
+def approve(
+    spec: SyncSpec, plan: SyncPlan, *, ledger: Ledger, now: datetime, seal: str | None
+) -> None:
+    """Let a held plan go: the next run sends it if its numbers are still the same.
+
+    Args:
+        spec: The sync.
+        plan: As it stands now.
+        ledger: Open.
+        now: The present moment.
+        seal: The plan that the person looked at; None for the one that stands.
+
+    Raises:
+        NothingToDecideError: No guard holds it, or it is no longer the plan that was
+            looked at.
+    """
+    _check_decidable(spec, plan, seal)
+    ledger.tell(spec.name, Control.REJECTION, None, now=now)
+    ledger.tell(spec.name, Control.APPROVAL, plan.seal, now=now)
+
+
+def reject(
+    spec: SyncSpec, plan: SyncPlan, *, ledger: Ledger, now: datetime, seal: str | None
+) -> None:
+    """Put a held plan away: runs say "rejected" instead of asking, until it changes.
+
+    Raises:
+        NothingToDecideError: See `approve`.
+    """
+    _check_decidable(spec, plan, seal)
+    ledger.tell(spec.name, Control.APPROVAL, None, now=now)
+    ledger.tell(spec.name, Control.REJECTION, plan.seal, now=now)
+
+
+def pause(spec: SyncSpec, *, ledger: Ledger, now: datetime, reason: str) -> None:
+    """Let every run of a sync end before it begins, until `resume`."""
+    ledger.tell(spec.name, Control.PAUSE, reason or "no reason given", now=now)
+
+
+def resume(spec: SyncSpec, *, ledger: Ledger, now: datetime) -> bool:
+    """Let runs of a sync begin again. Says whether it was paused."""
+    was_paused = ledger.told(spec.name, Control.PAUSE) is not None
+    ledger.tell(spec.name, Control.PAUSE, None, now=now)
+    return was_paused
+
+
+def reset(
+    spec: SyncSpec,
+    capabilities: Capabilities,
+    *,
+    warehouse: Warehouse,
+    ledger: Ledger,
+    now: Clock,
+    as_sent: bool,
+) -> Reset:
+    """Forget what a destination holds, without sending anything.
+
+    Args:
+        spec: The sync.
+        capabilities: Of its destination's object.
+        warehouse: Open for writing.
+        ledger: Open.
+        now: The present moment.
+        as_sent: Take what the model holds now as sent, so that the next run sends only
+            what changes from here. Otherwise the next run is a first one.
+
+    Raises:
+        UnfinishedRunError: A run is not over.
+        SyncBusyError: A run is under way.
+    """
+    with ledger.lease(spec.name, now=now):
+        create_missing(warehouse)
+        record = SyncRecord(warehouse, spec)
+        _check_no_open_run(spec, record, ledger)
+        relations = _relations()
+        sync = {"sync": literal(spec.name)}
+        run_id = f"{as_utc(now()):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
+        known = temporary(f"known__{spec.name}")
+        with warehouse.transaction():
+            create_temporary_as(warehouse, known.name, _held_ids(spec))
+            forgotten = _execute(warehouse, _FORGET_SNAPSHOT, relations, sync)
+            _execute(warehouse, _FORGET_REJECTED, relations, sync)
+            taken = 0
+            if as_sent:
+                taken = _take_as_sent(
+                    spec,
+                    capabilities,
+                    warehouse=warehouse,
+                    record=record,
+                    known=known,
+                    run_id=run_id,
+                    now=now(),
+                )
+            drop(warehouse, known)
+    return Reset(forgotten, taken)
+
+
+def resend(
+    spec: SyncSpec,
+    *,
+    warehouse: Warehouse,
+    ledger: Ledger,
+    now: Clock,
+    keys: Sequence[str] | None,
+) -> int:
+    """Let the next run send rows again though they did not change; how many are held.
+
+    Args:
+        spec: The sync.
+        warehouse: Open for writing.
+        ledger: Open.
+        now: The present moment.
+        keys: Of the rows; None for every one.
+
+    Raises:
+        UnfinishedRunError: A run is not over.
+        SyncBusyError: A run is under way.
+    """
+    with ledger.lease(spec.name, now=now):
+        create_missing(warehouse)
+        _check_no_open_run(spec, SyncRecord(warehouse, spec), ledger)
+        terms = {"sync": literal(spec.name)}
+        with warehouse.transaction():
+            if keys is None:
+                return _execute(warehouse, _UNKNOWN_ALL, _relations(), terms)
+            if not keys:
+                return 0
+            listed = exp.Tuple(expressions=[literal(key) for key in keys])
+            return _execute(
+                warehouse, _UNKNOWN_KEYS, _relations(), {**terms, "keys": listed}
+            )
+
+
+def retry(
+    spec: SyncSpec,
+    *,
+    warehouse: Warehouse,
+    ledger: Ledger,
+    now: Clock,
+    in_doubt: InDoubt | None,
+) -> Retried:
+    """Let the next run try again what a destination refused.
+
+    Args:
+        spec: The sync.
+        warehouse: Open for writing.
+        ledger: Open.
+        now: The present moment.
+        in_doubt: What becomes of rows whose answer was lost; None leaves them held.
+
+    Raises:
+        UnfinishedRunError: A run is not over.
+        SyncBusyError: A run is under way.
+    """
+    with ledger.lease(spec.name, now=now):
+        create_missing(warehouse)
+        _check_no_open_run(spec, SyncRecord(warehouse, spec), ledger)
+        terms = {"sync": literal(spec.name), "now": literal(as_utc(now()))}
+        relations = _relations()
+        with warehouse.transaction():
+            rejected = _execute(warehouse, _RETRY_REJECTED, relations, terms)
+            released = 0
+            if in_doubt is InDoubt.RESEND:
+                released = _execute(warehouse, _IN_DOUBT_AGAIN, relations, terms)
+            elif in_doubt is InDoubt.DELIVERED:
+                released = _execute(warehouse, _IN_DOUBT_DELIVERED, relations, terms)
+    return Retried(rejected, released)
+
+
+def _take_as_sent(
+    spec: SyncSpec,
+    capabilities: Capabilities,
+    *,
+    warehouse: Warehouse,
+    record: SyncRecord,
+    known: exp.Table,
+    run_id: str,
+    now: datetime,
+) -> int:
+    with planned_run(
+        spec,
+        capabilities,
+        warehouse=warehouse,
+        snapshot=SNAPSHOT.to_table(),
+        rejected=REJECTED.to_table(),
+        previous=record.previous(),
+        now=now,
+    ) as planned:
+        record.write_plan(planned.plan_query())
+        taken = _execute(
+            warehouse,
+            _TAKE_AS_SENT,
+            {**_relations(), "plan": record.plan.to_table(), "known": known},
+            {
+                "sync": literal(spec.name),
+                "run_id": literal(run_id),
+                "now": literal(as_utc(now)),
+            },
+        )
+        drop(warehouse, record.plan.to_table())
+        record.write_run(
+            run_id,
+            {
+                **planned.run_columns(),
+                "status": RunStatus.SUCCEEDED.value,
+                "is_open": False,
+                "message": "A person took what the model holds as sent. Nothing was sent.",
+                "planned_count": 0,
+                "request_count": 0,
+                "started_at": as_utc(now),
+                "finished_at": as_utc(now),
+            },
+        )
+    return taken
+
+
+def _held_ids(spec: SyncSpec) -> exp.Select:
+    """The destination's own ids, which are still true after what else is known is not."""
+    return (
+        exp.select("key", "dest_id")
+        .from_(SNAPSHOT.to_table())
+        .where(exp.column("sync_name").eq(spec.name))
+    )
+
+
+def _check_decidable(spec: SyncSpec, plan: SyncPlan, seal: str | None) -> None:
+    if not plan.is_held:
+        raise NothingToDecideError(
+            f"No guard holds sync '{spec.name}', so there is nothing to decide. "
+            f"`kenning sync run {spec.name}` sends it."
+        )
+    if seal not in (None, plan.seal):
+        raise NothingToDecideError(
+            f"The plan of sync '{spec.name}' is no longer {seal} but {plan.seal}: its "
+            f"numbers changed. Look at it again with `kenning sync plan {spec.name}`."
+        )
+
+
+def _check_no_open_run(spec: SyncSpec, record: SyncRecord, ledger: Ledger) -> None:
+    if record.open_runs() or ledger.open_runs(spec.name):
+        raise UnfinishedRunError(
+            f"A run of sync '{spec.name}' is not over: what it sent is not recorded yet. "
+            f"Let `kenning sync run {spec.name}` finish it, then try again."
+        )
+
+
+def _relations() -> dict[str, exp.Expr]:
+    return {
+        "snapshot": SNAPSHOT.to_table(),
+        "rejected": REJECTED.to_table(),
+        "outcomes": OUTCOMES.to_table(),
+        "runs": RUNS.to_table(),
+    }
+
+
+def _execute(
+    warehouse: Warehouse,
+    text: str,
+    relations: Mapping[str, exp.Expr],
+    terms: Mapping[str, exp.Expr],
+) -> int:
+    return warehouse.execute(filled(text, relations, terms, dialect=warehouse.dialect))
