@@ -116,7 +116,7 @@ class RunReport:
     """What a run did, in rows; with what it continued of an earlier one.
 
     The rows of its plan are conserved: planned = added + changed + removed + rejected +
-    in_doubt + cancelled, unless it failed or was paused, and left some to the next one.
+    in_doubt + cancelled + left, and only a run that failed or was paused leaves some.
     `message` says why a run was held or failed, and what to do. `uncounted` rows failed
     without being named; they are among the others.
     """
@@ -144,6 +144,18 @@ class RunReport:
     message: str | None = None
     seal: str | None = None
     resume_at: datetime | None = None
+
+    @property
+    def left(self) -> int:
+        """Rows of the plan that the next run goes on with."""
+        return self.planned - (
+            self.added
+            + self.changed
+            + self.removed
+            + self.rejected
+            + self.in_doubt
+            + self.cancelled
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,8 +423,10 @@ def _finish_earlier(run: _Run) -> _Done | None:
             case Course.WAIT:
                 return _still_paused(run_id, decision.resume_at)
             case Course.CONTINUE:
+                run.record.check_plan(run_id)
                 done = _continue(run, run_id)
             case Course.CLOSE:
+                run.record.check_plan(run_id)
                 _close(run, run_id, ledger_run, decision.reason)
     for run_id in known:
         # The warehouse never heard of it, so it was killed before it sent anything.
@@ -442,7 +456,7 @@ def _close(run: _Run, run_id: str, ledger_run: LedgerRun | None, reason: str) ->
         run_id,
         fates_of(
             batches,
-            planned=run.record.plan_size() if run.record.has_plan else 0,
+            planned=run.record.plan_size(),
             rules=run.rules,
             is_over=True,
         ),

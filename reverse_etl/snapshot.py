@@ -137,10 +137,18 @@ class SyncRecord:
         """The table of the run under way."""
         return self._plan
 
-    @property
-    def has_plan(self) -> bool:
-        """Whether there is one."""
-        return (self._plan.schema, self._plan.name) in self._warehouse.tables()
+    def check_plan(self, run_id: str) -> None:
+        """Refuse to go on without the plan of a run that is not over.
+
+        Raises:
+            LedgerError: It is gone.
+        """
+        if (self._plan.schema, self._plan.name) not in self._warehouse.tables():
+            raise LedgerError(
+                f"The plan of run {run_id} is gone from {self._plan}, so nobody knows "
+                "what it sent. To go on without it, set its is_open in retl.sync_runs to "
+                "false; to be sure of the destination, `kenning sync reset` it."
+            )
 
     def check_unchanged_target(self) -> None:
         """Refuse a sync whose records are known to be somewhere else than it points to.
@@ -323,17 +331,9 @@ class SyncRecord:
             now: Moment of the record.
 
         Raises:
-            LedgerError: The plan is gone, or the outcomes do not add up to it. Nothing
-                was committed.
+            LedgerError: The outcomes do not add up to the plan. Nothing was committed.
         """
         with self._warehouse.transaction():
-            if not self.has_plan:
-                raise LedgerError(
-                    f"The plan of run {run_id} is gone from {self._plan}, so nobody "
-                    "knows what it sent. To go on without it, set its is_open in "
-                    "retl.sync_runs to false; to be sure of the destination, `kenning "
-                    "sync reset` it."
-                )
             settle(
                 self._warehouse,
                 Settlement(

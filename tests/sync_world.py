@@ -3,6 +3,7 @@
 Rows and consents are set as literals; the destination is whatever the test opens.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,12 +12,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from reverse_etl.destinations.memory import CAPABILITIES
-from reverse_etl.destinations.protocol import Destination
+from reverse_etl.destinations.memory import (
+    CAPABILITIES,
+    Fault,
+    MemoryDestination,
+    Moment,
+)
+from reverse_etl.destinations.protocol import Capabilities, Destination
 from reverse_etl.engine import RunOptions, RunReport, plan_sync, run_sync
-from reverse_etl.events import SyncEvent
+from reverse_etl.errors import FatalDeliveryError
+from reverse_etl.events import SyncEvent, Tell
 from reverse_etl.ledger import Ledger, open_ledger
-from reverse_etl.modes import Mode
+from reverse_etl.modes import Mode, Op
 from reverse_etl.plan import SyncPlan
 from reverse_etl.sending import SendPolicy
 from reverse_etl.spec import FieldMapping, Guards, Nulls, SyncSpec
@@ -57,6 +64,13 @@ SPEC = SyncSpec(
     path="models/activation/_activation__exposures.yml",
 )
 
+LINE_DEAD = Fault(FatalDeliveryError("The line went dead."))
+LINE_DEAD_AFTER = Fault(
+    FatalDeliveryError("The line went dead.", is_in_doubt=True), Moment.AFTER
+)
+STOPPED_AFTER = Fault(KeyboardInterrupt(), Moment.AFTER)
+"""The whole process is stopped, with a batch applied and its answer not read."""
+
 Person = tuple[str | None, str | None, int | None]
 """Key, first name, order count. The customer is "customer of <key>"."""
 
@@ -72,6 +86,25 @@ def target(folder: Path) -> Target:
     )
 
 
+def memory_destination(
+    *faults: Fault | None,
+    max_batch_rows: int | None = 1,
+    capabilities: Capabilities | None = None,
+    **named: object,
+) -> MemoryDestination:
+    """A destination that meets these faults, one for each call."""
+    return MemoryDestination(
+        capabilities or replace(CAPABILITIES, max_batch_rows=max_batch_rows),
+        faults=deque(faults),
+        **named,
+    )
+
+
+def rows_of(destination: MemoryDestination) -> list[tuple[tuple[Op, str], ...]]:
+    """What it took, batch by batch."""
+    return [batch.rows for batch in destination.batches]
+
+
 @dataclass
 class SyncWorld:
     """An open warehouse and ledger, and what runs told."""
@@ -80,7 +113,7 @@ class SyncWorld:
     warehouse: Warehouse
     ledger: Ledger
     spec: SyncSpec = SPEC
-    options: RunOptions = RunOptions(policy=AT_ONCE)
+    options: RunOptions = field(default_factory=lambda: RunOptions(policy=AT_ONCE))
     now: datetime = NOW
     lines: list[str] = field(default_factory=list)
     events: list[SyncEvent] = field(default_factory=list)
@@ -138,7 +171,7 @@ class SyncWorld:
             now=lambda: self.now,
         )
 
-    def run(self, destination: Destination) -> RunReport:
+    def run(self, destination: Destination, tell: Tell | None = None) -> RunReport:
         """Run the sync."""
         return run_sync(
             self.spec,
@@ -147,7 +180,7 @@ class SyncWorld:
             destination=destination,
             now=lambda: self.now,
             log=self.lines.append,
-            tell=self.events.append,
+            tell=tell or self.events.append,
             options=self.options,
         )
 

@@ -1,24 +1,22 @@
 """A sync from the model to the destination and back: what goes, what stays, what is told."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from reverse_etl.destinations.memory import MemoryDestination
-from reverse_etl.destinations.protocol import Batch, BatchResult
+from reverse_etl.counts import Counts
+from reverse_etl.destinations.memory import CAPABILITIES, MemoryDestination
 from reverse_etl.errors import (
     ContractError,
-    FatalDeliveryError,
-    LedgerError,
+    SpecError,
     SyncConfigurationError,
-    UnknownDestinationError,
 )
-from reverse_etl.ledger import open_ledger
-from reverse_etl.plan import Counts, Op
+from reverse_etl.modes import Mode, Op
 from reverse_etl.snapshot import RunStatus
-from reverse_etl.spec import FieldMapping, Guards, Mode
-from tests.sync_world import SyncWorld, open_sync_world
+from reverse_etl.spec import FieldMapping, Guards
+from tests.sync_world import SyncWorld, memory_destination, open_sync_world, rows_of
 from warehouse.connection import open_warehouse
 
 ADA = ("a", "Ada", 3)
@@ -32,38 +30,6 @@ def world(tmp_path: Path) -> Iterator[SyncWorld]:
         opened.have_people(ADA, BO, CY)
         opened.have_consents("a", "b", "c")
         yield opened
-
-
-class FailingDestination(MemoryDestination):
-    """Fails at one batch, before or after it has applied it."""
-
-    def __init__(
-        self, *, at_batch: int, applies: bool, max_batch_rows: int = 1
-    ) -> None:
-        super().__init__(max_batch_rows=max_batch_rows)
-        self._at_batch = at_batch
-        self._applies = applies
-
-    def send(self, batch: Batch) -> BatchResult:
-        if len(self.batches) != self._at_batch:
-            return super().send(batch)
-        if self._applies:
-            super().send(batch)
-        raise FatalDeliveryError("The line went dead.", is_in_doubt=self._applies)
-
-
-class InterruptedDestination(MemoryDestination):
-    """Applies a batch, and then the whole process is stopped."""
-
-    def __init__(self, *, at_batch: int) -> None:
-        super().__init__(max_batch_rows=1)
-        self._at_batch = at_batch
-
-    def send(self, batch: Batch) -> BatchResult:
-        result = super().send(batch)
-        if len(self.batches) > self._at_batch:
-            raise KeyboardInterrupt
-        return result
 
 
 def test_first_run_adds_every_row_with_nulls_and_constants(world):
@@ -91,7 +57,7 @@ def test_second_run_over_unchanged_rows_makes_no_request(world):
 
 
 def test_only_what_differs_is_sent_removals_first_then_changes_then_additions(world):
-    destination = MemoryDestination(max_batch_rows=2)
+    destination = memory_destination(max_batch_rows=2)
     world.run(destination)
     destination.batches.clear()
     world.have_people(("b", "Bo", 2), CY, ("e", "Eve", 0), ("d", "Di", 0))
@@ -99,7 +65,7 @@ def test_only_what_differs_is_sent_removals_first_then_changes_then_additions(wo
 
     world.run(destination)
 
-    assert destination.batches == [
+    assert rows_of(destination) == [
         ((Op.REMOVE, "a"),),
         ((Op.CHANGE, "b"), (Op.ADD, "d")),
         ((Op.ADD, "e"),),
@@ -240,7 +206,7 @@ def test_a_held_key_that_becomes_shared_is_left_alone(world):
 
 
 def test_a_held_key_that_becomes_shared_leaves_where_all_is_written_anew(world):
-    destination = MemoryDestination(max_batch_rows=None)
+    destination = memory_destination(max_batch_rows=None)
     world.run(destination)
     world.have_people(ADA, BO, ("b", "Bob", 9), CY)
     shared = world.run(destination)
@@ -289,128 +255,6 @@ def test_a_rejection_is_forgotten_once_the_row_is_accepted_or_gone(world):
     assert world.rows("select * from retl.sync_rejected") == []
 
 
-def test_what_was_answered_before_a_refusal_stays_and_the_rest_goes_next_time(world):
-    failing = FailingDestination(at_batch=1, applies=False)
-
-    report = world.run(failing)
-
-    assert report.status is RunStatus.FAILED
-    assert (report.added, report.cancelled, report.in_doubt) == (1, 2, 0)
-    assert report.message == "The line went dead."
-    assert list(world.snapshot()) == ["a"]
-
-
-def test_a_batch_whose_answer_was_lost_is_in_doubt_and_sent_again(world):
-    failing = FailingDestination(at_batch=1, applies=True)
-    report = world.run(failing)
-    destination = MemoryDestination()
-
-    again = world.run(destination)
-
-    assert (report.added, report.in_doubt, report.cancelled) == (1, 1, 1)
-    assert destination.batches == [((Op.CHANGE, "b"), (Op.ADD, "c"))]
-    assert (again.changed, again.added) == (1, 1)
-
-
-def test_a_run_that_was_interrupted_is_ended_by_the_next_one(world):
-    with pytest.raises(KeyboardInterrupt):
-        world.run(InterruptedDestination(at_batch=1))
-    world.lines.clear()
-    destination = MemoryDestination()
-
-    world.run(destination)
-
-    assert destination.batches == [((Op.CHANGE, "b"), (Op.ADD, "c"))]
-    assert world.lines[0].endswith(
-        "had been interrupted: 1 rows are sent again, 1 had not been sent"
-    )
-    assert world.rows(
-        "select status, added_count, in_doubt_count, cancelled_count "
-        "from retl.sync_runs order by started_at, status"
-    ) == [("interrupted", 1, 1, 1), ("succeeded", 1, 0, 0)]
-
-
-def test_when_the_ledger_is_lost_the_run_under_way_is_sent_again(world, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        world.run(InterruptedDestination(at_batch=1))
-    destination = MemoryDestination()
-
-    with open_ledger(tmp_path / "new.sqlite") as new_ledger:
-        world.ledger = new_ledger
-        report = world.run(destination)
-
-    assert (report.changed, report.added) == (3, 0)
-    assert list(destination.records) == ["a", "b", "c"]
-
-
-def test_when_the_plan_of_an_interrupted_run_is_gone_nothing_is_sent(world):
-    with pytest.raises(KeyboardInterrupt):
-        world.run(InterruptedDestination(at_batch=1))
-    world.warehouse.execute('drop table retl."plan__mailer__people"')
-    destination = MemoryDestination()
-
-    with pytest.raises(LedgerError, match=r"set its status in retl\.sync_runs"):
-        world.run(destination)
-
-    assert destination.request_count == 0
-
-
-def test_a_row_in_doubt_that_leaves_the_model_is_removed(world):
-    world.run(FailingDestination(at_batch=1, applies=True))
-    world.have_people(ADA, CY)
-    destination = MemoryDestination()
-
-    world.run(destination)
-
-    assert ((Op.REMOVE, "b"),) in destination.batches
-
-
-def test_a_removal_in_doubt_is_tried_again(world):
-    destination = MemoryDestination()
-    world.run(destination)
-    world.have_people(ADA, BO)
-    world.run(FailingDestination(at_batch=0, applies=True))
-
-    world.run(destination)
-
-    assert list(destination.records) == ["a", "b"]
-    assert list(world.snapshot()) == ["a", "b"]
-
-
-def test_rows_in_doubt_are_sent_again_without_breaking_the_change_guard(world):
-    world.change_spec(guards=Guards(max_change_rate=0.0))
-    world.run(FailingDestination(at_batch=0, applies=True))
-
-    report = world.run(MemoryDestination())
-
-    assert report.status is RunStatus.SUCCEEDED
-
-
-def test_a_run_adds_up_and_every_row_has_one_outcome(world):
-    world.run(MemoryDestination(refused_keys=frozenset({"c"})))
-    world.have_people(("a", "Adah", 3), ("d", "Di", 1), ("e", "Eve", 1))
-    world.have_consents("d", "e")
-
-    report = world.run(FailingDestination(at_batch=2, applies=True))
-
-    assert report.planned == 4
-    assert (report.removed, report.changed, report.in_doubt, report.cancelled) == (
-        1,
-        1,
-        1,
-        1,
-    )
-    assert world.rows(
-        "select op, status from retl.sync_outcomes "
-        f"where run_id = '{report.run_id}' order by seq"
-    ) == [
-        ("remove", "ok"),
-        ("change", "ok"),
-        ("add", "in_doubt"),
-        ("add", "cancelled"),
-    ]
-
-
 def test_an_empty_model_holds_the_run_before_anything_is_sent(world):
     destination = MemoryDestination()
     world.run(destination)
@@ -434,7 +278,10 @@ def test_a_mass_removal_holds_the_run_and_names_the_limit_and_the_file(world):
     report = world.run(destination)
 
     assert report.status is RunStatus.HELD
-    assert "2 of 3 rows would be removed (66.7%, limit 50.0%)" in report.message
+    assert (
+        "2 would be removed, against 3 rows that are held (66.7%, limit 50.0%)"
+        in report.message
+    )
     assert "max_remove_rate under guards in models/activation" in report.message
 
 
@@ -449,7 +296,10 @@ def test_a_mapping_that_changes_every_row_is_held_by_the_change_guard(world):
     report = world.run(destination)
 
     assert report.status is RunStatus.HELD
-    assert [finding.guard for finding in report.findings] == ["max_change_rate"]
+    assert [finding.guard for finding in report.findings] == [
+        "max_change_rate",
+        "mapping_change",
+    ]
 
 
 def test_a_sync_that_now_points_elsewhere_is_refused(world):
@@ -471,19 +321,24 @@ def test_a_sync_that_sent_nothing_yet_may_be_pointed_elsewhere(world):
     assert world.run(MemoryDestination()).status is RunStatus.SUCCEEDED
 
 
-def test_a_value_that_json_cannot_say_stops_the_run_before_its_batch(world):
+def test_a_value_that_json_cannot_say_is_refused_by_its_field_and_the_rest_goes(world):
     world.warehouse.execute(
         "alter table activation.sync_mailer__people add column score double"
     )
-    world.warehouse.execute("update activation.sync_mailer__people set score = 'nan'")
+    world.warehouse.execute(
+        "update activation.sync_mailer__people set score = 'nan' where person_key = 'b'"
+    )
     world.change_spec(mapping=(FieldMapping("score", column="score"),))
     destination = MemoryDestination()
 
     report = world.run(destination)
 
-    assert report.status is RunStatus.FAILED
-    assert (report.cancelled, report.requests) == (3, 0)
-    assert "Field 'score'" in report.message
+    assert (report.status, report.added, report.rejected) == ("succeeded", 2, 1)
+    assert list(destination.records) == ["a", "c"]
+    assert world.rows(
+        "select error_class, error_code, error_field, next_retry_at "
+        "from retl.sync_rejected"
+    ) == [("INVALID_FIELD", "not_sent", "score", None)]
 
 
 def test_every_type_that_a_model_may_have_is_sent_as_json_says_it(world):
@@ -581,11 +436,15 @@ def test_a_plan_that_a_guard_holds_says_so(world):
     assert plan.held == 2
 
 
-def test_a_plan_for_an_unknown_destination_names_the_nearest(world):
-    world.change_spec(destination="mialer")
+def test_a_mode_that_the_destination_does_not_do_is_refused_before_anything(world):
+    destination = MemoryDestination(
+        replace(CAPABILITIES, modes=frozenset({Mode.UPSERT}))
+    )
 
-    with pytest.raises(UnknownDestinationError, match="Did you mean 'mailer'"):
-        world.plan()
+    with pytest.raises(SpecError, match="does not do mode 'mirror' with 'contacts'"):
+        world.run(destination)
+
+    assert destination.request_count == 0
 
 
 def test_a_run_is_recorded_with_its_counts(world):
@@ -621,7 +480,7 @@ def test_progress_is_told_in_counts(world):
 
     assert world.lines == [
         "0 to remove, 0 to change, 3 to add",
-        "batch 1 of 1 answered",
+        "3 of 3 rows answered",
         "succeeded: 0 removed, 0 changed, 3 added, 0 rejected, "
-        "0 in doubt, 0 not sent, 1 requests",
+        "0 in doubt, 0 not sent, 0 left, 1 requests",
     ]
