@@ -36,7 +36,7 @@ from reverse_etl.destinations.protocol import (
     RejectedRow,
 )
 from reverse_etl.errors import ErrorClass, JobLostError, SyncConfigurationError
-from reverse_etl.modes import Action, Mode, Removal
+from reverse_etl.modes import Action, Mode, Op, Removal
 from reverse_etl.transport import HttpClient, Response, TokenAuth
 from warehouse.manifest import Json
 
@@ -150,12 +150,15 @@ class IntercomDestination:
                 ErrorClass.CONSENT, "resubscribes", field=_UNSUBSCRIBED
             )
         contact_id = self._written(record, batch.action)
+        if contact_id is None:
+            return None
         company_id = record.associations.get("company")
         if company_id:
             self._attach(contact_id, company_id)
         return contact_id
 
-    def _written(self, record: Record, action: Action) -> str:
+    def _written(self, record: Record, action: Action) -> str | None:
+        """Create or update a contact; None when there is none that is to be cleared."""
         body: dict[str, Json] = {**record.fields, **record.match}
         if body.get(_UNSUBSCRIBED, True) is None:
             del body[_UNSUBSCRIBED]
@@ -164,6 +167,8 @@ class IntercomDestination:
             if response.status not in GONE:
                 return id_of(response)
         found = self._found(record, self._role)
+        if found is None and record.op is Op.REMOVE:
+            return None
         if found is None and action is Action.UPDATE:
             raise RowRefusedError(ErrorClass.NOT_FOUND, "not_found")
         if found is None:
@@ -267,9 +272,16 @@ class IntercomDestination:
                 if response.status not in GONE:
                     id_of(response)
             return None
-        if known is None:
+        response = (
+            None
+            if known is None
+            else self._ask("PUT", _path("companies", known), {**record.fields})
+        )
+        if response is None or response.status in GONE:
+            if record.op is Op.REMOVE:
+                return None
             raise RowRefusedError(ErrorClass.NOT_FOUND, "not_found")
-        return id_of(self._ask("PUT", _path("companies", known), {**record.fields}))
+        return id_of(response)
 
     def _company_id(self, company_id: str) -> str | None:
         """Intercom's own id of a company that is known by ours."""

@@ -32,7 +32,7 @@ from reverse_etl.destinations.zendesk_answers import (
     refused_record,
 )
 from reverse_etl.errors import ErrorClass, FatalDeliveryError, JobLostError
-from reverse_etl.modes import Action, Mode, Removal
+from reverse_etl.modes import Action, Mode, Op, Removal
 from reverse_etl.transport import Auth, HttpClient, Response, Secret, TokenAuth
 from warehouse.manifest import Json
 
@@ -100,7 +100,7 @@ class ZendeskUsers:
             case Action.ERASE:
                 return self._erased(records)
             case Action.DELETE:
-                found = [self._lookup(record) for record in records]
+                found = [self._lookup(record, batch.action) for record in records]
                 ids = ",".join(each.user_id for each in found if each.user_id)
                 if not ids:
                     return _without_job(found)
@@ -112,7 +112,7 @@ class ZendeskUsers:
                 found = [
                     _Lookup(record.dest_id)
                     if record.dest_id or record.match.get(_EXTERNAL_ID)
-                    else self._lookup(record, absent=_NOT_FOUND)
+                    else self._lookup(record, batch.action)
                     for record in records
                 ]
             case _:
@@ -161,7 +161,10 @@ class ZendeskUsers:
                 sent[row.position], row.error_class, code=row.code, field=row.field
             )
             for row in failed
-            if not (is_deletion and row.error_class is ErrorClass.NOT_FOUND)
+            if not (
+                row.error_class is ErrorClass.NOT_FOUND
+                and _is_to_leave(batch.rows[sent[row.position]], batch.action)
+            )
         ]
         return BatchResult(
             tuple(
@@ -192,7 +195,7 @@ class ZendeskUsers:
             )
         return response
 
-    def _lookup(self, record: Record, *, absent: str = _DONE) -> _Lookup:
+    def _lookup(self, record: Record, action: Action) -> _Lookup:
         """The user of a record: by an earlier answer, by our id, by the address.
 
         The address finds only a user without an id of ours, and only by its first
@@ -213,12 +216,12 @@ class ZendeskUsers:
                 return _Lookup(record_id(same[0]))
             if users:
                 return _Lookup(None, _AMBIGUOUS)
-        return _Lookup(None, absent)
+        return _Lookup(None, _DONE if _is_to_leave(record, action) else _NOT_FOUND)
 
     def _erased(self, records: Sequence[Record]) -> BatchResult:
         rejected = []
         for position, record in enumerate(records):
-            user_id, left_out = self._lookup(record)
+            user_id, left_out = self._lookup(record, Action.ERASE)
             row = (
                 self._erase(user_id, position)
                 if user_id
@@ -271,17 +274,16 @@ class ZendeskOrganizations:
         dest_ids: dict[int, str] = {}
         for position, record in enumerate(batch.rows):
             response = self._deliver(record, batch.action)
-            if batch.action is Action.DELETE and (
-                response is None or response.status in (204, 404)
-            ):
+            is_absent = response is None or response.status == 404
+            if is_absent and _is_to_leave(record, batch.action):
                 continue
-            if response is None or response.status == 404:
+            if response is None or is_absent:
                 rejected.append(
                     RejectedRow(position, ErrorClass.NOT_FOUND, code="NotFound")
                 )
             elif response.status >= 400:
                 rejected.append(refused_record(response, position))
-            else:
+            elif batch.action is not Action.DELETE:
                 dest_ids[position] = _id(response, "organization")
         return BatchResult(tuple(rejected), dest_ids)
 
@@ -332,6 +334,11 @@ def _user(record: Record, user_id: str | None, action: Action) -> dict[str, Json
     )
     known: dict[str, Json] = {} if user_id is None else {"id": int(user_id)}
     return {**silent, **record.fields, **record.match, **known}
+
+
+def _is_to_leave(record: Record, action: Action) -> bool:
+    """Whether a record that is not there is as it should be."""
+    return action in (Action.DELETE, Action.ERASE) or record.op is Op.REMOVE
 
 
 def _query(name: str, wanted: str) -> Mapping[str, str]:

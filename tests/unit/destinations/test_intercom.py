@@ -44,10 +44,11 @@ def record(
     fields: Mapping[str, object] | None = None,
     *,
     dest_id: str | None = None,
+    op: Op = Op.CHANGE,
     associations: Mapping[str, str] | None = None,
 ) -> Record:
     return Record(
-        Op.CHANGE,
+        op,
         "k1",
         match,
         fields or {},
@@ -383,6 +384,23 @@ def test_clearing_leaves_the_subscription_alone() -> None:
 
 
 # Removals
+
+
+@pytest.mark.parametrize("dest_id", [None, "gone"])
+def test_clearing_what_is_not_there_is_done(
+    simulator: Simulator, dest_id: str | None
+) -> None:
+    contact = record(ADA, {"name": None}, op=Op.REMOVE, dest_id=dest_id)
+    company = record(
+        {"company_id": "a1"}, {"name": None}, op=Op.REMOVE, dest_id=dest_id
+    )
+
+    results = [
+        send(simulator, Action.UPDATE, contact),
+        send(simulator, Action.UPDATE, company, object_name="companies"),
+    ]
+
+    assert results == [BatchResult(), BatchResult()]
 
 
 @pytest.mark.parametrize("dest_id", [None, "known"])

@@ -44,8 +44,9 @@ def record(
     fields: Mapping[str, object] | None = None,
     *,
     dest_id: str | None = None,
+    op: Op = Op.CHANGE,
 ) -> Record:
-    return Record(Op.CHANGE, "k", match, fields or {}, "e", {}, dest_id)
+    return Record(op, "k", match, fields or {}, "e", {}, dest_id)
 
 
 def send(
@@ -206,6 +207,22 @@ def test_an_update_of_nobody_known_starts_no_job(simulator: Simulator) -> None:
 
 
 # Removals
+
+
+def test_clearing_somebody_who_is_not_there_is_done(simulator: Simulator) -> None:
+    result = send(
+        simulator,
+        Action.UPDATE,
+        record({"email": "nobody@example.com"}, {"phone": None}, op=Op.REMOVE),
+        record(EVE, {"phone": None}, op=Op.REMOVE),
+        record(EVE, {"phone": None}, op=Op.REMOVE, dest_id="999999"),
+    )
+    of_organization = organization(
+        simulator, Action.UPDATE, record(ACME, {"notes": None}, op=Op.REMOVE)
+    )
+
+    assert result == BatchResult()
+    assert of_organization == BatchResult()
 
 
 def test_users_are_deleted_in_one_job_and_those_who_are_gone_are_done(
