@@ -255,7 +255,11 @@ DESTINATION = DestinationType(
     label="Webhook",
     objects={"*": CAPABILITIES},
     credentials=(
-        Credential("url", "Where to post. Often secret in itself."),
+        Credential(
+            "url",
+            "Where to post. By {env: NAME} or {file: PATH} where it is a secret.",
+            is_secret=False,
+        ),
         Credential("secret", "What requests are signed with."),
         Credential(
             "old_secret", "The secret before, while it is replaced.", default=""

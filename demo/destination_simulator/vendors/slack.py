@@ -64,7 +64,7 @@ def _no(code: str) -> Answer:
 
 
 def _environ(url: str, token: str) -> Mapping[str, str]:
-    return {"KENNING_SLACK_URL": url, "KENNING_SLACK_TOKEN": token}
+    return {"KENNING_SLACK_URL": f"{url}/api", "KENNING_SLACK_TOKEN": token}
 
 
 VENDOR = Vendor(
@@ -73,7 +73,7 @@ VENDOR = Vendor(
         Route(
             "post_message",
             "POST",
-            "/chat.postMessage",
+            "/api/chat.postMessage",
             _post_message,
             canary=WrongRequest({"channel": 7, "text": ["not a text"]}),
         ),

@@ -72,13 +72,13 @@ def _apply(hold: Hold, object_name: str, action: str, row: Record) -> Json:
 
 
 def _write(hold: Hold, object_name: str, action: str, row: Record) -> str | None:
-    key, fields = str(row["key"]), _map(row["fields"])
+    key = str(row["key"])
     held = hold.collection(object_name)
     if action == "append":
-        hold.events.append({"object": object_name, "key": key, **fields})
+        hold.events.append({"object": object_name, **row})
     elif action == "add":
         hold.list_members(object_name).add(key)
-        _merge(held, key, fields)
+        _merge(held, key, row)
     elif action == "remove":
         hold.list_members(object_name).discard(key)
         held.pop(key, None)
@@ -96,13 +96,16 @@ def _write(hold: Hold, object_name: str, action: str, row: Record) -> str | None
         # A removal that clears fields finds nothing to clear, which is as it should be.
         return None if row["op"] == "remove" else "not_found"
     else:
-        _merge(held, key, fields)
+        _merge(held, key, row)
     return None
 
 
-def _merge(held: dict[str, Record], key: str, fields: Record) -> None:
-    merged = held.get(key, {}) | fields
-    held[key] = {name: value for name, value in merged.items() if value is not None}
+def _merge(held: dict[str, Record], key: str, row: Record) -> None:
+    fields = _map(held.get(key, {}).get("fields", {})) | _map(row["fields"])
+    held[key] = {
+        "match": row["match"],
+        "fields": {name: value for name, value in fields.items() if value is not None},
+    }
 
 
 def _map(value: Json) -> Record:

@@ -409,7 +409,9 @@ def test_a_receiver_accepts_the_signature_and_applies_what_it_is_told():
         )
 
         assert simulator.hold("webhook").records == {
-            "people": {"c2": {"email": "bo@example.com"}}
+            "people": {
+                "c2": {"match": {"id": "c2"}, "fields": {"email": "bo@example.com"}}
+            }
         }
         assert simulator.breaches("webhook") == ()
 

@@ -1,9 +1,13 @@
 """Accounts: where credentials come from, and which limits hold."""
 
 import dataclasses
+import json
+import re
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from reverse_etl.accounts import (
     Account,
@@ -330,3 +334,50 @@ def test_no_representation_shows_a_credential():
     account = Account("main", "mailer", {"token": Given(text=SECRET)})
 
     assert SECRET not in repr(account)
+
+
+def how_to_example(project_root: Path) -> str:
+    page = (project_root / "docs/how-to/add-a-destination.md").read_text("utf-8")
+    found = re.search(r"```yaml\n(# yaml-language-server.*?)```", page, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_how_tos_example_is_read(tmp_path, project_root):
+    accounts = load_accounts(project(tmp_path, how_to_example(project_root)))
+
+    assert accounts.get("klaviyo_eu").share == 0.5
+    assert accounts.get("crm_webhook").allow_private_addresses
+
+
+@pytest.fixture
+def schema(project_root: Path) -> jsonschema.Draft202012Validator:
+    content = json.loads(
+        (project_root / "reverse_etl/accounts.schema.json").read_text("utf-8")
+    )
+    jsonschema.Draft202012Validator.check_schema(content)
+    return jsonschema.Draft202012Validator(content)
+
+
+def test_the_schema_for_editors_accepts_what_is_accepted(schema, project_root):
+    for text in (FILE, how_to_example(project_root), "accounts:"):
+        assert list(schema.iter_errors(yaml.safe_load(text))) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "account: {}",
+        "accounts: {main: {token: {env: X}}}",
+        "accounts: {Main: {type: mailer}}",
+        "accounts: {a: {type: mailer, share: 0}}",
+        "accounts: {a: {type: mailer, limits: [{window_s: 5}]}}",
+        "accounts: {a: {type: mailer, token: {env: A, file: b}}}",
+        "accounts: {a: {type: mailer, token: {env: 'a-b'}}}",
+        "accounts: {a: {type: mailer, allow_private_addresses: 'yes'}}",
+    ],
+)
+def test_the_schema_for_editors_refuses_what_is_refused(tmp_path, schema, text):
+    assert list(schema.iter_errors(yaml.safe_load(text))) != []
+    with pytest.raises(SyncConfigurationError):
+        load_accounts(project(tmp_path, text))
