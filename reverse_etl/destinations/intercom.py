@@ -272,16 +272,13 @@ class IntercomDestination:
                 if response.status not in GONE:
                     id_of(response)
             return None
-        response = (
-            None
-            if known is None
-            else self._ask("PUT", _path("companies", known), {**record.fields})
-        )
-        if response is None or response.status in GONE:
-            if record.op is Op.REMOVE:
-                return None
-            raise RowRefusedError(ErrorClass.NOT_FOUND, "not_found")
-        return id_of(response)
+        if known is not None:
+            changed = self._ask("PUT", _path("companies", known), {**record.fields})
+            if changed.status not in GONE:
+                return id_of(changed)
+        if record.op is Op.REMOVE:
+            return None
+        raise RowRefusedError(ErrorClass.NOT_FOUND, "not_found")
 
     def _company_id(self, company_id: str) -> str | None:
         """Intercom's own id of a company that is known by ours."""
