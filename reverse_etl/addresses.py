@@ -24,6 +24,10 @@ _METADATA = frozenset(
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
+class AddressRefusedError(Exception):
+    """A host has an address that a destination may not have. Its text is for people."""
+
+
 class AddressKind(StrEnum):
     """What an address leads to.
 
@@ -66,6 +70,60 @@ def resolve(host: str, port: int) -> tuple[str, ...]:
     """Addresses of a name, each once, in the order in which the system prefers them."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def check_address(host: str, address: str, *, allow_private: bool) -> None:
+    """Refuse an address that may not be asked.
+
+    Args:
+        host: What configuration says, for the message.
+        address: What that leads to.
+        allow_private: Whether this machine and private networks may be asked.
+
+    Raises:
+        AddressRefusedError: It may not.
+    """
+    kind = kind_of(address)
+    is_allowed = kind is AddressKind.PUBLIC or (
+        allow_private and kind is not AddressKind.FORBIDDEN
+    )
+    if is_allowed:
+        return
+    advice = (
+        "Such an address is never asked. Check the URL."
+        if kind is AddressKind.FORBIDDEN
+        else "If that is meant, set allow_private_addresses for its account in "
+        "destinations.yml, or KENNING_ALLOW_PRIVATE_ADDRESSES=1 in the environment."
+    )
+    what = {
+        AddressKind.LOOPBACK: "this machine itself",
+        AddressKind.PRIVATE: "a private network",
+    }.get(kind, "an address that no service of others has")
+    raise AddressRefusedError(
+        f"The destination's host {host} leads to {what}. Nothing was sent. {advice}"
+    )
+
+
+def checked_addresses(
+    host: str, port: int, *, allow_private: bool, resolve: Resolver = resolve
+) -> tuple[str, ...]:
+    """The addresses of a host, all of which may be asked, in order of preference.
+
+    A connection goes to one of them, and not to the name, which may lead elsewhere by then.
+
+    Raises:
+        AddressRefusedError: One of them may not be asked.
+        OSError: The name has no address.
+    """
+    try:
+        addresses = tuple(resolve(host, port))
+    except UnicodeError:
+        raise OSError("the name is no name of a host") from None
+    if not addresses:
+        raise OSError("the name has no address")
+    for address in addresses:
+        check_address(host, address, allow_private=allow_private)
+    return addresses
 
 
 def _kind(address: _Address) -> AddressKind:

@@ -27,11 +27,11 @@ import httpx
 import orjson
 
 from reverse_etl.addresses import (
-    AddressKind,
+    AddressRefusedError,
     Resolver,
+    check_address,
     is_address,
     is_this_machine,
-    kind_of,
     resolve,
 )
 from reverse_etl.errors import (
@@ -448,7 +448,7 @@ class HttpClient:
                     may_be_applied=not isinstance(error, _NOT_SENT),
                 )
                 wait_s = None
-            except _AddressRefusedError as error:
+            except AddressRefusedError as error:
                 raise FatalDeliveryError(
                     str(error),
                     is_in_doubt=attempt.may_be_applied,
@@ -709,10 +709,6 @@ def json_bytes(body: Json) -> bytes:
     return orjson.dumps(body)
 
 
-class _AddressRefusedError(Exception):
-    """A name leads to an address that may not be asked."""
-
-
 class _CheckedNetwork(httpx.BaseTransport):
     """A network that reaches only addresses that were looked up and checked here.
 
@@ -773,7 +769,11 @@ class _CheckedNetwork(httpx.BaseTransport):
                 "the name has no address", request=request
             ) from None
         for address in addresses:
-            _check_address(place[0], address, self._options)
+            check_address(
+                place[0],
+                address,
+                allow_private=self._options.allow_private_addresses,
+            )
         with self._lock:
             self._known[place] = (now, addresses)
         return addresses
@@ -808,28 +808,6 @@ def _proxy_of_environment(base_url: str) -> str | None:
         return None
     proxies = urllib.request.getproxies_environment()
     return proxies.get(parts.scheme) or proxies.get("all") or None
-
-
-def _check_address(host: str, address: str, options: HttpOptions) -> None:
-    kind = kind_of(address)
-    is_allowed = kind is AddressKind.PUBLIC or (
-        options.allow_private_addresses and kind is not AddressKind.FORBIDDEN
-    )
-    if is_allowed:
-        return
-    advice = (
-        "Such an address is never asked. Check the URL."
-        if kind is AddressKind.FORBIDDEN
-        else "If that is meant, set allow_private_addresses for its account in "
-        "destinations.yml, or KENNING_ALLOW_PRIVATE_ADDRESSES=1 in the environment."
-    )
-    what = {
-        AddressKind.LOOPBACK: "this machine itself",
-        AddressKind.PRIVATE: "a private network",
-    }.get(kind, "an address that no service of others has")
-    raise _AddressRefusedError(
-        f"The destination's host {host} leads to {what}. Nothing was sent. {advice}"
-    )
 
 
 def _check_certificate(
@@ -895,8 +873,8 @@ def _check_url(base_url: str, options: HttpOptions) -> None:
         )
     if options.transport is None and is_address(host):
         try:
-            _check_address(host, host, options)
-        except _AddressRefusedError as error:
+            check_address(host, host, allow_private=options.allow_private_addresses)
+        except AddressRefusedError as error:
             raise SyncConfigurationError(str(error)) from None
 
 

@@ -2,7 +2,13 @@
 
 import pytest
 
-from reverse_etl.addresses import AddressKind, is_this_machine, kind_of
+from reverse_etl.addresses import (
+    AddressKind,
+    AddressRefusedError,
+    checked_addresses,
+    is_this_machine,
+    kind_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +70,39 @@ def test_an_address_inside_another_one_counts_for_itself(address, kind):
 )
 def test_this_machine_is_known_by_its_names(host, is_here):
     assert is_this_machine(host) is is_here
+
+
+def test_every_address_of_a_host_must_be_allowed():
+    def resolve(host, port):
+        return ["93.184.216.34", "10.1.2.3"]
+
+    with pytest.raises(AddressRefusedError, match="db.example.com leads to a private"):
+        checked_addresses("db.example.com", 5432, allow_private=False, resolve=resolve)
+
+
+def test_the_addresses_of_a_host_are_what_may_be_connected_to():
+    def resolve(host, port):
+        return ["10.1.2.3", "10.1.2.4"]
+
+    found = checked_addresses(
+        "db.example.com", 5432, allow_private=True, resolve=resolve
+    )
+
+    assert found == ("10.1.2.3", "10.1.2.4")
+
+
+def test_a_service_that_tells_a_cloud_machine_its_secrets_is_never_allowed():
+    with pytest.raises(AddressRefusedError, match="never asked"):
+        checked_addresses(
+            "x", 80, allow_private=True, resolve=lambda host, port: ["169.254.169.254"]
+        )
+
+
+@pytest.mark.parametrize("host", ["nowhere.example.com", "\udcff"])
+def test_a_name_without_an_address_is_an_error_of_the_network(host):
+    def resolve(host, port):
+        host.encode()
+        return []
+
+    with pytest.raises(OSError, match="the name"):
+        checked_addresses(host, 22, allow_private=False, resolve=resolve)
