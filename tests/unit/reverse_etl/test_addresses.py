@@ -76,7 +76,9 @@ def test_every_address_of_a_host_must_be_allowed():
     def resolve(host, port):
         return ["93.184.216.34", "10.1.2.3"]
 
-    with pytest.raises(AddressRefusedError, match="db.example.com leads to a private"):
+    with pytest.raises(
+        AddressRefusedError, match=r"db\.example\.com leads to a private"
+    ):
         checked_addresses("db.example.com", 5432, allow_private=False, resolve=resolve)
 
 
