@@ -680,13 +680,28 @@ def _drifted(run: _Run, run_id: str, planned: PlannedRun) -> RunReport:
 
 
 def _held(run: _Run, run_id: str, planned: PlannedRun) -> RunReport:
-    return _kept_back(run, run_id, planned, _held_message(run, planned.plan))
+    plan = planned.plan
+    return _kept_back(
+        run, run_id, planned, _held_message(run, plan), _held_status(run, plan)
+    )
 
 
-def _kept_back(run: _Run, run_id: str, planned: PlannedRun, message: str) -> RunReport:
-    run.log(f"held, nothing was sent: {message}")
+def _held_status(run: _Run, plan: SyncPlan) -> RunStatus:
+    """Whether a person has put this very plan away."""
+    is_rejected = run.ledger.told(run.spec.name, Control.REJECTION) == plan.seal
+    return RunStatus.REJECTED if is_rejected else RunStatus.HELD
+
+
+def _kept_back(
+    run: _Run,
+    run_id: str,
+    planned: PlannedRun,
+    message: str,
+    status: RunStatus = RunStatus.HELD,
+) -> RunReport:
+    run.log(f"{status}, nothing was sent: {message}")
     report = replace(
-        _empty_report(run, run_id, RunStatus.HELD, message),
+        _empty_report(run, run_id, status, message),
         findings=planned.plan.findings,
         held=planned.counts.planned,
         seal=planned.plan.seal,
@@ -700,7 +715,7 @@ def _held_back(run: _Run, report: RunReport, plan: SyncPlan) -> RunReport:
     """The report of a run that was held but for those who withdrew consent."""
     held = replace(
         report,
-        status=RunStatus.HELD,
+        status=_held_status(run, plan),
         message=_held_message(run, plan),
         held=plan.counts.planned - plan.counts.withdraw,
         findings=plan.findings,
@@ -724,6 +739,11 @@ def _held_message(run: _Run, plan: SyncPlan) -> str:
         if plan.counts.withdraw == 0
         else "At most those who withdrew consent were removed."
     )
+    if _held_status(run, plan) is RunStatus.REJECTED:
+        return (
+            f"Sync '{run.spec.name}' is held: {reasons}. A person rejected this plan (seal "
+            f"{plan.seal}), so nobody is asked again until its numbers change. {sent}"
+        )
     return (
         f"Sync '{run.spec.name}' is held: {reasons}. {sent} Check {run.spec.relation}; if "
         f"it is right, `kenning sync approve {run.spec.name}` (seal {plan.seal}), or raise "
