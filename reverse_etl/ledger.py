@@ -622,11 +622,12 @@ def _is_busy(holder: Holder, expires_at: str, *, here: str, now: datetime) -> bo
         return False
     if holder.host == here and sys.platform != "win32":
         # Whatever the clock says: a process that is alive has not let go of its lease.
-        return _is_alive(holder)
+        return is_alive(holder)
     return moment_text(now) < expires_at
 
 
-def _is_alive(holder: Holder) -> bool:
+def is_alive(holder: Holder) -> bool:
+    """Whether a process of this machine still runs."""
     try:
         os.kill(holder.process_id, 0)
     except ProcessLookupError:

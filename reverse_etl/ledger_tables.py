@@ -5,6 +5,7 @@ UTC, which sorts as it should in both.
 """
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -104,6 +105,27 @@ CONTROLS = sa.Table(
     sa.Column("noted_at", _Text, nullable=False),
 )
 
+RATES = sa.Table(
+    "kenning_rate",
+    METADATA,
+    sa.Column("account", _Text, primary_key=True),
+    sa.Column("limit_group", _Text, primary_key=True),
+    sa.Column("state", _Text, nullable=False),
+)
+
+SLOTS = sa.Table(
+    "kenning_slot",
+    METADATA,
+    sa.Column("account", _Text, primary_key=True),
+    sa.Column("limit_group", _Text, primary_key=True),
+    sa.Column("token", _Text, primary_key=True),
+    sa.Column("host", _Text, nullable=False),
+    sa.Column("process_id", _Number, nullable=False),
+    sa.Column("process_start", _Text, nullable=False),
+    sa.Column("requests", _Number, nullable=False),
+    sa.Column("expires_at", sa.Double, nullable=False),
+)
+
 VERSIONS = sa.Table(
     "kenning_ledger_version",
     METADATA,
@@ -169,6 +191,14 @@ class LedgerDatabase:
         if self._engine.dialect.name != "sqlite":
             return self
         return LedgerDatabase(_sqlite_engine(self._engine.url, "normal"), self.place)
+
+    def seconds_behind(self) -> float:
+        """How far this machine's clock is behind that of the database that is shared."""
+        if self._engine.dialect.name == "sqlite":
+            return 0.0
+        query = sa.select(sa.extract("epoch", sa.func.clock_timestamp()))
+        with self.reading() as connection:
+            return float(connection.execute(query).scalar_one()) - time.time()
 
     def close(self) -> None:
         """Close every connection."""
