@@ -262,6 +262,19 @@ def test_a_value_does_not_lead_to_another_place(tmp_path, path, value):
     assert tool.requests == []
 
 
+def test_a_record_that_the_path_cannot_name_is_not_sent(tmp_path):
+    tool = Tool()
+    text = people("path: /people/{match.email}", more="idempotency: keyed")
+
+    with (
+        opened(custom(tmp_path, text), tool) as destination,
+        pytest.raises(BatchRefusedError, match="path of the request"),
+    ):
+        destination.send(batch(BO))
+
+    assert tool.requests == []
+
+
 def test_a_value_does_not_make_another_header(tmp_path):
     text = people('path: /people\nheaders: {x-name: "{fields.name}"}\nbody: "{fields}"')
 
@@ -465,6 +478,17 @@ def test_an_answer_that_leaves_a_row_open_is_in_doubt(tmp_path, text, answer):
 def test_a_page_is_no_success(tmp_path, answer):
     with pytest.raises(FatalDeliveryError):
         sent(tmp_path, people(PLAIN, more=BATCHES), answer)
+
+
+@pytest.mark.parametrize("answer", [{"ok": 1}, {"ok": "true"}, {"ok": 1.0}])
+def test_a_value_of_another_type_is_another_value(tmp_path, answer):
+    text = people(
+        "{path: /x, body: {each: '{key}'}, answer: {success: {path: ok, equals: true}}}",
+        more=BATCHES,
+    )
+
+    with pytest.raises(BatchRefusedError):
+        sent(tmp_path, text, httpx.Response(200, json=answer))
 
 
 @pytest.mark.parametrize("answer", [{"status": "failed"}, {}, {"status": None}])

@@ -237,17 +237,15 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(tmp_path):
     assert not caught.value.is_in_doubt
 
 
-def test_a_certificate_of_ones_own_authority_is_accepted(tmp_path, monkeypatch):
-    pem = certificate(tmp_path, "crm.example.com", "127.0.0.1")
+@pytest.mark.parametrize("host", ["crm.example.com", "127.0.0.1"])
+def test_a_certificate_of_ones_own_authority_is_accepted(tmp_path, monkeypatch, host):
+    pem = certificate(tmp_path, host)
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
 
     with serving_tls(pem) as service:
-        by_name = get(
-            f"https://crm.example.com:{service.port}", resolve=leads_to("127.0.0.1")
-        )
-        by_address = get(f"https://127.0.0.1:{service.port}")
+        status = get(f"https://{host}:{service.port}", resolve=leads_to("127.0.0.1"))
 
-    assert (by_name, by_address) == (200, 200)
+    assert status == 200
 
 
 def test_a_certificate_for_another_name_is_refused(tmp_path, monkeypatch):
