@@ -35,7 +35,12 @@ from reverse_etl.destinations.protocol import (
     Record,
     RejectedRow,
 )
-from reverse_etl.errors import ErrorClass, JobLostError, SyncConfigurationError
+from reverse_etl.errors import (
+    ErrorClass,
+    FatalDeliveryError,
+    JobLostError,
+    SyncConfigurationError,
+)
 from reverse_etl.modes import Action, Mode, Op, Removal
 from reverse_etl.transport import HttpClient, Response, TokenAuth
 from warehouse.manifest import Json
@@ -57,7 +62,7 @@ CONTACTS = Capabilities(
 )
 COMPANIES = Capabilities(
     modes=frozenset({Mode.UPSERT, Mode.UPDATE, Mode.MIRROR}),
-    removals=frozenset({Removal.CLEAR, Removal.DELETE}),
+    removals=frozenset({Removal.DELETE}),
     match_fields=(_COMPANY_ID,),
     max_workers=_MAX_WORKERS,
     gives_ids=True,
@@ -79,7 +84,7 @@ OBJECTS = {
 }
 
 # Statuses that say something about the one record of a request.
-_OF_THE_RECORD = frozenset({400, 404, 409, 410, 422})
+_OF_THE_RECORD = frozenset({400, 409, 422})
 _CONFLICTING_ID = re.compile(r"\bid=([0-9A-Za-z-]+)")
 _UNSUBSCRIBED = "unsubscribed_from_emails"
 
@@ -174,28 +179,32 @@ class IntercomDestination:
         if found is None:
             return self._created(record, body, action)
         if action is Action.CREATE:
-            raise RowRefusedError(ErrorClass.CONFLICT, "conflict")
+            return found
         return id_of(self._ask("PUT", _path("contacts", found), body))
 
     def _created(self, record: Record, body: Mapping[str, Json], action: Action) -> str:
         """Create a contact; one that search did not show is updated instead."""
-        response = self._ask("POST", "/contacts", {"role": self._role, **body})
+        response = self._ask(
+            "POST", "/contacts", {"role": self._role, **body}, may_be_gone=False
+        )
         if response.status != 409:
             return id_of(response)
-        message = first_error(response).get("message")
-        named = _CONFLICTING_ID.search(message) if isinstance(message, str) else None
-        if action is Action.CREATE or not isinstance(message, str) or named is None:
+        message = text((first_error(response) or {}).get("message")) or ""
+        named = _CONFLICTING_ID.search(message)
+        if named is None:
             raise refusal(response)
         path = _path("contacts", named.group(1))
         is_archived = "archived" in message.lower()
-        if is_archived:
+        if is_archived and action is not Action.CREATE:
             self._ask("POST", f"{path}/unarchive")
         contact = self._ask("GET", path)
         if contact.status in GONE or not _is_of(json_object(contact), record):
             # It shares an address with this record, but is known as somebody else.
-            if is_archived:
+            if is_archived and action is not Action.CREATE:
                 self._ask("POST", f"{path}/archive")
             raise RowRefusedError(ErrorClass.CONFLICT, "conflict")
+        if action is Action.CREATE:
+            return id_of(contact)
         return id_of(self._ask("PUT", path, {**body}))
 
     def _ids(self, record: Record) -> Sequence[str]:
@@ -236,7 +245,9 @@ class IntercomDestination:
         return text(candidates[0].get("id")) if candidates else None
 
     def _matching(self, record: Record, role: str | None) -> Sequence[Found]:
-        response = self._ask("POST", "/contacts/search", _search(record, role))
+        response = self._ask(
+            "POST", "/contacts/search", _search(record, role), may_be_gone=False
+        )
         data = success(response).get("data")
         if not isinstance(data, list):
             raise response.undocumented()
@@ -264,7 +275,7 @@ class IntercomDestination:
         company_id = record.match[_COMPANY_ID]
         if batch.action is Action.UPSERT:
             body: dict[str, Json] = {**record.fields, _COMPANY_ID: company_id}
-            return id_of(self._ask("POST", "/companies", body))
+            return id_of(self._ask("POST", "/companies", body, may_be_gone=False))
         known = record.dest_id or self._company_id(company_id)
         if batch.action is Action.DELETE:
             if known is not None:
@@ -336,11 +347,29 @@ class IntercomDestination:
         method: str,
         path: str,
         body: Json = None,
+        *,
         query: Mapping[str, str] | None = None,
+        may_be_gone: bool = True,
     ) -> Response:
-        return self._client.request(
-            method, path, body=body, query=query, accepts=_OF_THE_RECORD
+        """Make one request about one record.
+
+        Raises:
+            FatalDeliveryError: The path does not exist, rather than the record.
+        """
+        response = self._client.request(
+            method,
+            path,
+            body=body,
+            query=query,
+            accepts=_OF_THE_RECORD | GONE if may_be_gone else _OF_THE_RECORD,
         )
+        if response.status in GONE and first_error(response) is None:
+            raise FatalDeliveryError(
+                f"{response.place} answered {response.status}, and not as Intercom does "
+                "for a record that is not there. Check the URL.",
+                error_class=ErrorClass.CONFIG,
+            )
+        return response
 
 
 def _path(collection: str, record_id: str) -> str:

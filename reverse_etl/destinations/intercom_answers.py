@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from reverse_etl.destinations.protocol import RejectedRow
-from reverse_etl.errors import ErrorClass
+from reverse_etl.errors import ErrorClass, FatalDeliveryError
 from reverse_etl.transport import Feedback, Reading, Response, Stopped, Throttled
 from warehouse.manifest import Json
 
@@ -96,7 +96,7 @@ def id_of(response: Response) -> str:
 
 def refusal(response: Response) -> RowRefusedError:
     """What an answer says is wrong with the record, without its message."""
-    error = first_error(response)
+    error = first_error(response) or {}
     code, field = text(error.get("code")), text(error.get("field"))
     known = ErrorClass.NOT_FOUND if response.status in GONE else ErrorClass.OTHER
     return RowRefusedError(
@@ -104,13 +104,17 @@ def refusal(response: Response) -> RowRefusedError:
     )
 
 
-def first_error(response: Response) -> Found:
-    """The first of an answer's errors, with `code`, `message` and perhaps `field`."""
-    errors = json_object(response).get("errors")
+def first_error(response: Response) -> Found | None:
+    """The first of an answer's errors, with `code`, `message` and perhaps `field`.
+
+    None when the answer is not one of Intercom's own.
+    """
+    try:
+        errors = json_object(response).get("errors")
+    except FatalDeliveryError:
+        return None
     first = errors[0] if isinstance(errors, list) and errors else None
-    if not isinstance(first, dict):
-        raise response.undocumented()
-    return first
+    return first if isinstance(first, dict) else None
 
 
 def text(value: Json) -> str | None:

@@ -114,6 +114,8 @@ class IterableDestination:
     def send(self, batch: Batch) -> BatchResult:
         """Deliver one batch; deletions and erasures one request a user."""
         records = batch.rows
+        if not records:
+            return BatchResult()
         match batch.action:
             case Action.DELETE | Action.ERASE:
                 return self._one_by_one(

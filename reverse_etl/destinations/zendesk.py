@@ -24,6 +24,7 @@ from reverse_etl.destinations.protocol import (
     RejectedRow,
 )
 from reverse_etl.destinations.zendesk_answers import (
+    is_gone,
     job_results,
     named_object,
     named_objects,
@@ -155,22 +156,27 @@ class ZendeskUsers:
             raise response.undocumented()
         sent = [place for place in range(len(batch.rows)) if place not in left_out]
         ids, failed = job_results(response, len(sent))
-        is_deletion = batch.action is Action.DELETE
-        rejected = [
-            RejectedRow(
-                sent[row.position], row.error_class, code=row.code, field=row.field
+        found = {sent[place]: user_id for place, user_id in ids.items()}
+        rejected = [*_rejected(left_out)]
+        for row in failed:
+            place = sent[row.position]
+            record = batch.rows[place]
+            is_absent = row.error_class is ErrorClass.NOT_FOUND
+            known = (
+                self._lookup(record, batch.action).user_id
+                if batch.action is Action.CREATE
+                and row.error_class is ErrorClass.CONFLICT
+                else None
             )
-            for row in failed
-            if not (
-                row.error_class is ErrorClass.NOT_FOUND
-                and _is_to_leave(batch.rows[sent[row.position]], batch.action)
-            )
-        ]
+            if known is not None:
+                found[place] = known
+            elif not (is_absent and _is_to_leave(record, batch.action)):
+                rejected.append(
+                    RejectedRow(place, row.error_class, code=row.code, field=row.field)
+                )
         return BatchResult(
-            tuple(
-                sorted([*rejected, *_rejected(left_out)], key=lambda row: row.position)
-            ),
-            {} if is_deletion else {sent[place]: ids[place] for place in ids},
+            tuple(sorted(rejected, key=lambda row: row.position)),
+            {} if batch.action is Action.DELETE else found,
         )
 
     def _started(
@@ -237,7 +243,11 @@ class ZendeskUsers:
         deleted = self._client.request(
             "DELETE", f"/api/v2/users/{user_id}", accepts=accepts
         )
-        if deleted.status < 400 and _id(deleted, "user") != user_id:
+        if (
+            not is_gone(deleted)
+            and deleted.status < 400
+            and _id(deleted, "user") != user_id
+        ):
             raise deleted.undocumented()
         erased = self._client.request(
             "DELETE",
@@ -245,7 +255,7 @@ class ZendeskUsers:
             group=_ERASE_GROUP,
             accepts=accepts,
         )
-        if erased.status < 400:
+        if not is_gone(erased) and erased.status < 400:
             if _id(erased, "deleted_user") != user_id:
                 raise erased.undocumented()
             return None
@@ -274,17 +284,21 @@ class ZendeskOrganizations:
         dest_ids: dict[int, str] = {}
         for position, record in enumerate(batch.rows):
             response = self._deliver(record, batch.action)
-            is_absent = response is None or response.status == 404
-            if is_absent and _is_to_leave(record, batch.action):
-                continue
-            if response is None or is_absent:
-                rejected.append(
-                    RejectedRow(position, ErrorClass.NOT_FOUND, code="NotFound")
-                )
+            if response is None or is_gone(response):
+                if not _is_to_leave(record, batch.action):
+                    rejected.append(
+                        RejectedRow(position, ErrorClass.NOT_FOUND, code="NotFound")
+                    )
             elif response.status >= 400:
-                rejected.append(refused_record(response, position))
+                known = self._found(record) if batch.action is Action.CREATE else None
+                if known is None:
+                    rejected.append(refused_record(response, position))
+                else:
+                    dest_ids[position] = known
             elif batch.action is not Action.DELETE:
                 dest_ids[position] = _id(response, "organization")
+            elif response.status != 204:
+                raise response.undocumented()
         return BatchResult(tuple(rejected), dest_ids)
 
     def poll(self, job: str, batch: Batch) -> BatchResult | None:
@@ -304,8 +318,8 @@ class ZendeskOrganizations:
             return None
         path = f"/api/v2/organizations/{known}"
         if action is Action.DELETE:
-            return self._ask("DELETE", path)
-        return self._ask("PUT", path, body)
+            return self._ask("DELETE", path, may_be_gone=True)
+        return self._ask("PUT", path, body, may_be_gone=True)
 
     def _found(self, record: Record) -> str | None:
         wanted = record.match[_EXTERNAL_ID]
@@ -321,9 +335,14 @@ class ZendeskOrganizations:
             None,
         )
 
-    def _ask(self, method: str, path: str, body: Json = None) -> Response:
+    def _ask(
+        self, method: str, path: str, body: Json = None, *, may_be_gone: bool = False
+    ) -> Response:
         return self._client.request(
-            method, path, body=body, accepts=frozenset({400, 404, 422})
+            method,
+            path,
+            body=body,
+            accepts=frozenset({400, 404, 422} if may_be_gone else {400, 422}),
         )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from reverse_etl.destinations.protocol import RejectedRow
-from reverse_etl.errors import ErrorClass
+from reverse_etl.errors import ErrorClass, FatalDeliveryError
 from reverse_etl.transport import Feedback, Response
 from warehouse.manifest import Json
 
@@ -117,15 +117,13 @@ def _failed(place: int, result: Found) -> RejectedRow:
 
 
 def refused_record(response: Response, position: int) -> RejectedRow:
-    """Why a single record was refused: the first field at fault, without its value.
-
-    Raises:
-        FatalDeliveryError: It does not say.
-    """
-    body = response.json()
-    if not isinstance(body, dict):
-        raise response.undocumented()
-    error, details = body.get("error"), body.get("details")
+    """Why a single record was refused: the first field at fault, without its value."""
+    try:
+        body = response.json()
+    except FatalDeliveryError:
+        body = None
+    said = body if isinstance(body, dict) else {}
+    error, details = said.get("error"), said.get("details")
     code = error if isinstance(error, str) else str(response.status)
     field = None
     for name, problems in details.items() if isinstance(details, dict) else ():
@@ -136,6 +134,27 @@ def refused_record(response: Response, position: int) -> RejectedRow:
     return RejectedRow(
         position, _ERROR_CLASSES.get(code, ErrorClass.OTHER), code=code, field=field
     )
+
+
+def is_gone(response: Response) -> bool:
+    """Whether an answer says that the record is not there.
+
+    Raises:
+        FatalDeliveryError: It is not Zendesk who says so: the path does not exist.
+    """
+    if response.status != 404:
+        return False
+    try:
+        body = response.json()
+    except FatalDeliveryError:
+        body = None
+    if not isinstance(body, dict) or "error" not in body:
+        raise FatalDeliveryError(
+            f"{response.place} answered 404, and not as Zendesk does for a record that is "
+            "not there. Check the URL.",
+            error_class=ErrorClass.CONFIG,
+        )
+    return True
 
 
 def read_feedback(response: Response) -> Feedback | None:

@@ -6,6 +6,7 @@ answer counts, and names who failed in lists, one for each reason.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from demo.destination_simulator.answers import Answer, Json, Record, RefusedError
 from demo.destination_simulator.vendor import (
@@ -19,6 +20,18 @@ from demo.destination_simulator.vendor import (
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _BULK_BYTES = 4 * 1024 * 1024
+
+
+@dataclass
+class IterableHold(Hold):
+    """What Iterable holds: the type of each field beside the usual."""
+
+    types: dict[str, str] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        """Forget everything, types too."""
+        super().clear()
+        self.types.clear()
 
 
 class _Outcome:
@@ -95,7 +108,10 @@ def _track_bulk(hold: Hold, call: Call) -> Answer:
     for event in _listed(call, "events"):
         reason = _refusal(hold, event)
         if reason is None and _found(hold, event) is None:
-            reason = "notFound"
+            if "email" in event:
+                hold.collection("users")[hold.new_id()] = {"email": event["email"]}
+            else:
+                reason = "notFound"
         if reason is not None:
             outcome.failed(reason, event)
             continue
@@ -200,11 +216,12 @@ def _refusal(hold: Hold, user: Record) -> str | None:
 
 
 def _has_known_types(hold: Hold, fields: Record) -> bool:
-    schema = hold.collection("schema").setdefault("user", {})
+    if not isinstance(hold, IterableHold):
+        raise TypeError("Iterable holds things in its own way")
     types = {name: _type(value) for name, value in fields.items() if value is not None}
-    if any(schema.get(name, kind) != kind for name, kind in types.items()):
+    if any(hold.types.get(name, kind) != kind for name, kind in types.items()):
         return False
-    schema.update(types)
+    hold.types.update(types)
     return True
 
 
@@ -330,4 +347,5 @@ VENDOR = Vendor(
         Window(3, 1.0, group="forget"),
         Window(1_000, 86_400.0, group="forget"),
     ),
+    make_hold=lambda now, _: IterableHold(now),
 )

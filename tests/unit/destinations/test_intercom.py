@@ -327,14 +327,37 @@ def test_an_update_creates_nobody(simulator: Simulator) -> None:
     assert simulator.write_count("intercom") == 0
 
 
-def test_an_insert_changes_nobody(simulator: Simulator) -> None:
-    send(simulator, Action.CREATE, record(ADA, {"name": "Ada"}))
+def test_an_insert_leaves_who_is_there_as_they_are(simulator: Simulator) -> None:
+    first = send(simulator, Action.CREATE, record(ADA, {"name": "Ada"}))
 
-    result = send(simulator, Action.CREATE, record(ADA, {"name": "Eve"}))
+    second = send(simulator, Action.CREATE, record(ADA, {"name": "Eve"}))
 
     (held,) = simulator.hold("intercom").collection("contacts").values()
-    assert result.rejected == (RejectedRow(0, ErrorClass.CONFLICT, code="conflict"),)
+    assert second == first
     assert held["name"] == "Ada"
+
+
+def test_an_insert_that_search_does_not_show_yet_is_done() -> None:
+    network, seen = answering(
+        found(),
+        refusing(409, "conflict", message="A contact already exists with id=5f3b"),
+        contact("5f3b", external_id="c1"),
+    )
+
+    result = send(network, Action.CREATE, record(ADA))
+
+    assert result == BatchResult(dest_ids={0: "5f3b"})
+    assert len(seen) == 3
+
+
+def test_an_insert_wakes_nobody_from_the_archive(simulator: Simulator) -> None:
+    contacts = simulator.hold("intercom").collection("contacts")
+    contacts["1"] = {"role": "user", **ADA, "archived": True}
+
+    result = send(simulator, Action.CREATE, record(ADA))
+
+    assert result.rejected == (RejectedRow(0, ErrorClass.CONFLICT, code="conflict"),)
+    assert contacts["1"]["archived"] is True
 
 
 def test_leads_are_looked_for_and_created_where_the_setting_says_so(
@@ -391,16 +414,8 @@ def test_clearing_what_is_not_there_is_done(
     simulator: Simulator, dest_id: str | None
 ) -> None:
     contact = record(ADA, {"name": None}, op=Op.REMOVE, dest_id=dest_id)
-    company = record(
-        {"company_id": "a1"}, {"name": None}, op=Op.REMOVE, dest_id=dest_id
-    )
 
-    results = [
-        send(simulator, Action.UPDATE, contact),
-        send(simulator, Action.UPDATE, company, object_name="companies"),
-    ]
-
-    assert results == [BatchResult(), BatchResult()]
+    assert send(simulator, Action.UPDATE, contact) == BatchResult()
 
 
 @pytest.mark.parametrize("dest_id", [None, "known"])
@@ -615,17 +630,40 @@ def test_a_refusal_says_nothing_of_the_person(simulator: Simulator) -> None:
         httpx.Response(200, json=["contact"]),
         httpx.Response(200, json={"id": ""}),
         httpx.Response(200, content=b"<html>"),
-        httpx.Response(404, content=b"<html>"),
-        httpx.Response(400, json={"error": "x"}),
     ],
 )
-def test_an_answer_of_another_shape_stops_the_sync(answer: httpx.Response) -> None:
-    network, _ = answering(answer, answer)
+@pytest.mark.parametrize("action", [Action.CREATE, Action.UPSERT])
+def test_an_answer_of_another_shape_stops_the_sync(
+    answer: httpx.Response, action: Action
+) -> None:
+    network, _ = answering(answer)
 
     with pytest.raises(FatalDeliveryError) as raised:
-        send(network, Action.CREATE, record(ADA))
+        send(network, action, record(ADA, dest_id="1"))
     assert raised.value.error_class is ErrorClass.INTERNAL
     assert raised.value.is_in_doubt
+
+
+@pytest.mark.parametrize("action", [Action.UPSERT, Action.DELETE, Action.ARCHIVE])
+@pytest.mark.parametrize("dest_id", [None, "1"])
+def test_a_path_that_is_not_there_is_no_missing_record(
+    action: Action, dest_id: str | None
+) -> None:
+    network, _ = answering(httpx.Response(404, content=b"<html>"))
+
+    with pytest.raises(FatalDeliveryError) as raised:
+        send(network, action, record(ADA, dest_id=dest_id))
+    assert raised.value.error_class is ErrorClass.CONFIG
+    assert not raised.value.is_in_doubt
+
+
+@pytest.mark.parametrize("content", [b"<html>", b'{"error": 1}', b'{"errors": []}'])
+def test_a_refusal_in_other_words_keeps_its_status(content: bytes) -> None:
+    network, _ = answering(httpx.Response(422, content=content))
+
+    result = send(network, Action.UPSERT, record(ADA, dest_id="1"))
+
+    assert result.rejected == (RejectedRow(0, ErrorClass.OTHER, code="422"),)
 
 
 def test_a_lost_answer_leads_to_the_same_contact(simulator: Simulator) -> None:

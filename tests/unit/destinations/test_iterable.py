@@ -285,6 +285,25 @@ def test_an_answer_that_does_not_account_for_every_user_stops_the_sync(
     assert raised.value.is_in_doubt
 
 
+def test_a_value_of_another_type_than_the_field_has_is_refused(
+    simulator: Simulator,
+) -> None:
+    send(simulator, Action.UPSERT, record(ADA, {"ltv": 9}))
+
+    result = send(simulator, Action.UPSERT, record(GRACE, {"ltv": "nine"}))
+
+    assert result.rejected == (
+        RejectedRow(0, ErrorClass.INVALID_FIELD, code="invalidData"),
+    )
+
+
+def test_nothing_is_sent_of_no_rows() -> None:
+    network, seen = answering()
+
+    assert send(network, Action.UPSERT) == BatchResult()
+    assert seen == []
+
+
 def test_fields_that_the_project_drops_stop_the_sync_by_name() -> None:
     network, _ = answering(counted(1, filteredOutFields=["ltv"]))
 
@@ -492,9 +511,9 @@ def test_every_event_of_a_refused_user_is_refused(simulator: Simulator) -> None:
 
     result = events(
         simulator,
-        record(GRACE, event_id="o1"),
+        record(C1, event_id="o1"),
         record(ADA, event_id="o2"),
-        record(GRACE, event_id="o3"),
+        record(C1, event_id="o3"),
     )
 
     assert result.rejected == (

@@ -167,15 +167,36 @@ def test_refused_users_are_told_by_their_place_and_the_others_are_taken(
     assert "no address" not in repr(result)
 
 
-def test_an_insert_changes_nobody(simulator: Simulator) -> None:
+def test_an_insert_leaves_who_is_there_as_they_are(simulator: Simulator) -> None:
+    first = send(simulator, Action.CREATE, record(ADA, {"name": "Ada"}))
+
+    second = send(
+        simulator,
+        Action.CREATE,
+        record(ADA, {"name": "Eve"}),
+        record(GRACE, {"name": "Grace"}),
+    )
+
+    held = users_of(simulator)
+    assert second.rejected == ()
+    assert second.dest_ids[0] == first.dest_ids[0]
+    assert [each["name"] for each in held.values()] == ["Ada", "Grace"]
+
+
+def test_an_insert_with_an_address_of_somebody_else_is_a_conflict(
+    simulator: Simulator,
+) -> None:
     send(simulator, Action.CREATE, record(ADA, {"name": "Ada"}))
 
-    result = send(simulator, Action.CREATE, record(ADA, {"name": "Eve"}))
+    result = send(
+        simulator,
+        Action.CREATE,
+        record({"external_id": "c9", "email": "ada@example.com"}, {"name": "Eve"}),
+    )
 
     assert result.rejected == (
-        RejectedRow(0, ErrorClass.CONFLICT, code="UserCreateError"),
+        RejectedRow(0, ErrorClass.CONFLICT, code="UserCreateError", field="email"),
     )
-    assert [each["name"] for each in users_of(simulator).values()] == ["Ada"]
 
 
 def test_an_update_creates_nobody_and_keeps_every_place(simulator: Simulator) -> None:
@@ -495,6 +516,54 @@ def test_a_name_that_is_taken_is_a_conflict(simulator: Simulator) -> None:
     assert result.rejected == (
         RejectedRow(0, ErrorClass.CONFLICT, code="DuplicateValue", field="name"),
     )
+
+
+def test_an_organization_that_is_there_is_not_created_again(
+    simulator: Simulator,
+) -> None:
+    first = organization(simulator, Action.CREATE, record(ACME, {"name": "Acme"}))
+
+    second = organization(simulator, Action.CREATE, record(ACME, {"name": "Other"}))
+
+    (held,) = simulator.hold("zendesk").collection("organizations").values()
+    assert second == first
+    assert held["name"] == "Acme"
+
+
+def test_a_refusal_in_other_words_keeps_its_status() -> None:
+    network, _ = answering(httpx.Response(422, content=b"<html>"))
+
+    result = send(network, Action.UPSERT, record(ACME), object_name="organizations")
+
+    assert result.rejected == (RejectedRow(0, ErrorClass.OTHER, code="422"),)
+
+
+def test_only_an_empty_answer_is_a_deleted_organization() -> None:
+    network, _ = answering(httpx.Response(200, content=b"<html>"))
+
+    with pytest.raises(FatalDeliveryError) as raised:
+        send(
+            network,
+            Action.DELETE,
+            record(ACME, dest_id="1"),
+            object_name="organizations",
+        )
+    assert raised.value.error_class is ErrorClass.INTERNAL
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"{}", b"[]"])
+@pytest.mark.parametrize(
+    ("action", "object_name"),
+    [(Action.ERASE, "users"), (Action.DELETE, "organizations")],
+)
+def test_a_path_that_is_not_there_is_no_missing_record(
+    action: Action, object_name: str, content: bytes
+) -> None:
+    network, _ = answering(httpx.Response(404, content=content))
+
+    with pytest.raises(FatalDeliveryError) as raised:
+        send(network, action, record(ADA, dest_id="1"), object_name=object_name)
+    assert raised.value.error_class is ErrorClass.CONFIG
 
 
 def test_an_organization_is_updated_only_when_it_is_there(simulator: Simulator) -> None:
