@@ -191,6 +191,9 @@ class Holder:
     process_start: str
 
 
+_NOBODY = Holder("", 0, "")
+
+
 def this_process() -> Holder:
     """The process that runs."""
     return Holder(socket.gethostname(), os.getpid(), _process_start(os.getpid()))
@@ -213,6 +216,7 @@ class Ledger:
         self._put_dest_ids = database.upsert(DEST_IDS)
         self._put_control = database.upsert(CONTROLS)
         self._put_lease = database.upsert(LEASES)
+        self._first_lease = database.insert_missing(LEASES)
         self._find_lease = (
             sa.select(LEASES.c.holder)
             .where(LEASES.c.sync_name == sa.bindparam("sync"))
@@ -422,33 +426,25 @@ class Ledger:
             .with_for_update()
         )
         with self._database.writing() as connection:
-            row = connection.execute(find).first()
-            if row is not None:
-                fence, host, process_id, start, expires_at = row
-                holder = Holder(host, process_id, start)
-                if _is_busy(holder, expires_at, here=self._holder.host, now=now):
-                    raise SyncBusyError(
-                        f"Sync '{sync}' is running in process {process_id} on {host}. "
-                        "Wait for it to end. If that machine is gone, its lease ends at "
-                        f"{expires_at} UTC."
-                    )
-            else:
-                fence = 0
+            # Somebody who comes at the same moment waits for this row, so it is there first.
+            connection.execute(self._first_lease, _lease_row(sync, _NOBODY))
+            fence, host, process_id, start, expires_at = connection.execute(find).one()
+            holder = Holder(host, process_id, start)
+            if _is_busy(holder, expires_at, here=self._holder.host, now=now):
+                raise SyncBusyError(
+                    f"Sync '{sync}' is running in process {process_id} on {host}. Wait "
+                    "for it to end. If that machine is gone, its lease ends at "
+                    f"{expires_at} UTC."
+                )
             lease = Lease(sync, uuid.uuid4().hex, fence + 1)
-            connection.execute(
-                self._put_lease,
-                [
-                    {
-                        "sync_name": sync,
-                        "fence": lease.fence,
-                        "holder": lease.holder,
-                        "host": self._holder.host,
-                        "process_id": self._holder.process_id,
-                        "process_start": self._holder.process_start,
-                        "expires_at": moment_text(now + LEASE_TIME),
-                    }
-                ],
+            row = _lease_row(
+                sync,
+                self._holder,
+                fence=lease.fence,
+                token=lease.holder,
+                expires_at=moment_text(now + LEASE_TIME),
             )
+            connection.execute(self._put_lease, [row])
         return lease
 
     def _keep(self, lease: Lease, now: Clock, ended: threading.Event) -> None:
@@ -614,6 +610,20 @@ def _dest_id_row(
         "number": number,
         "seqs": orjson.dumps(list(ids)).decode(),
         "ids": orjson.dumps(list(ids.values())).decode(),
+    }
+
+
+def _lease_row(
+    sync: str, holder: Holder, *, fence: int = 0, token: str = "", expires_at: str = ""
+) -> dict[str, str | int]:
+    return {
+        "sync_name": sync,
+        "fence": fence,
+        "holder": token,
+        "host": holder.host,
+        "process_id": holder.process_id,
+        "process_start": holder.process_start,
+        "expires_at": expires_at,
     }
 
 

@@ -169,13 +169,9 @@ class LedgerDatabase:
         except sa.exc.SQLAlchemyError as error:
             raise unusable(self.place, error) from None
 
-    def upsert(self, table: sa.Table) -> "sa.Executable":
+    def upsert(self, table: sa.Table) -> sa.Executable:
         """A statement that writes rows of a table, over those of the same key."""
-        insert: sqlite.Insert | postgresql.Insert
-        if self._engine.dialect.name == "sqlite":
-            insert = sqlite.insert(table)
-        else:
-            insert = postgresql.insert(table)
+        insert = self._insert(table)
         keys = [column.name for column in table.primary_key]
         return insert.on_conflict_do_update(
             index_elements=keys,
@@ -185,6 +181,17 @@ class LedgerDatabase:
                 if column.name not in keys
             },
         )
+
+    def insert_missing(self, table: sa.Table) -> sa.Executable:
+        """A statement that writes a row of a table unless one of its key is there."""
+        return self._insert(table).on_conflict_do_nothing(
+            index_elements=[column.name for column in table.primary_key]
+        )
+
+    def _insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+        if self._engine.dialect.name == "sqlite":
+            return sqlite.insert(table)
+        return postgresql.insert(table)
 
     def without_waiting_for_the_disk(self) -> "LedgerDatabase":
         """The same database, for what may be lost with the power: rate windows."""

@@ -70,6 +70,7 @@ class SharedRateLimiter:
         self._holder = holder or this_process()
         self._token = uuid.uuid4().hex
         self._put_rate = database.upsert(RATES)
+        self._first_rate = database.insert_missing(RATES)
         self._put_slots = database.upsert(SLOTS)
         self._lock = threading.Lock()
         self._reserved: dict[str, Reserved] = {}
@@ -179,17 +180,9 @@ class SharedRateLimiter:
     @contextlib.contextmanager
     def _state(self, group: str) -> Iterator[GroupText]:
         """The group's state, written back when it was changed."""
-        find = (
-            sa.select(RATES.c.state)
-            .where(RATES.c.account == self._account)
-            .where(RATES.c.limit_group == group)
-            .with_for_update()
-        )
         with self._database.writing() as connection:
-            text = connection.execute(find).scalar()
-            state: GroupText = (
-                new_group(self._clock()) if text is None else orjson.loads(text)
-            )
+            text = self._locked_state(connection, group)
+            state: GroupText = orjson.loads(text) if text else new_group(self._clock())
             yield state
             row = {
                 "account": self._account,
@@ -197,6 +190,18 @@ class SharedRateLimiter:
                 "state": orjson.dumps(state).decode(),
             }
             connection.execute(self._put_rate, [row])
+
+    def _locked_state(self, connection: sa.Connection, group: str) -> str:
+        """The group's state as text, empty at first; nobody else has it meanwhile."""
+        row = {"account": self._account, "limit_group": group, "state": ""}
+        connection.execute(self._first_rate, row)
+        find = (
+            sa.select(RATES.c.state)
+            .where(RATES.c.account == self._account)
+            .where(RATES.c.limit_group == group)
+            .with_for_update()
+        )
+        return str(connection.execute(find).scalar_one())
 
     def _most_at_once(self, group: str) -> int | None:
         numbers = [
@@ -230,8 +235,8 @@ class SharedRateLimiter:
             sa.select(SLOTS)
             .where(SLOTS.c.account == self._account)
             .where(SLOTS.c.limit_group == group)
-            .with_for_update()
         )
+        self._locked_state(connection, group)
         taken = mine = 0
         for row in connection.execute(query).mappings():
             if row["token"] == self._token:
