@@ -168,8 +168,11 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
+    """A batch that goes (again) at `due`; with others first, where it was given up."""
+
     batch: LedgerBatch
     due: float
+    lets_others_go: bool = False
 
 
 @dataclass(slots=True)
@@ -402,17 +405,23 @@ class Sender:
         )
 
     def _next_batch(self, segment: Segment) -> _UnderWay | None:
-        again = self._due_batch()
+        again = self._due_batch(segment)
         if again is not None:
             return _UnderWay(again, self._rows.read(again.spans))
         if self._ready:
             return self._ready.popleft()
         return self._cut(segment)
 
-    def _due_batch(self) -> LedgerBatch | None:
+    def _due_batch(self, segment: Segment) -> LedgerBatch | None:
         """A batch whose time has come; rows that are tried again go together."""
         now = self._clock()
-        due = [each for each in self._waiting if each.due <= now]
+        are_others = bool(self._ready) or self._may_cut(segment)
+        due = [
+            each
+            for each in self._waiting
+            if each.due <= now
+            and not (each.lets_others_go and are_others and self._is_alone(each.batch))
+        ]
         if not due:
             return None
         first = due[0].batch
@@ -443,11 +452,19 @@ class Sender:
             self._remove(batch.number)
         return together
 
-    def _cut(self, segment: Segment) -> _UnderWay | None:
+    def _is_alone(self, batch: LedgerBatch) -> bool:
+        """Whether no other batch went through since this one was given up first."""
+        first = self._first_trouble.get(batch.number, 0)
+        return self._answered_batches <= first
+
+    def _may_cut(self, segment: Segment) -> bool:
         if self._cursor > segment.span.last:
-            return None
+            return False
         waiting = sum(each.batch.row_count for each in self._waiting)
-        if waiting > self._policy.max_waiting_rows:
+        return waiting <= self._policy.max_waiting_rows
+
+    def _cut(self, segment: Segment) -> _UnderWay | None:
+        if not self._may_cut(segment):
             return None
         last = min(self._cursor + self._most_rows - 1, segment.span.last)
         batch = LedgerBatch(
@@ -621,7 +638,11 @@ class Sender:
             self._unwrite(changed)
             if changed.state is BatchState.PLANNED:
                 self._waiting.append(
-                    _Waiting(changed, self._due(changed, verdict.again))
+                    _Waiting(
+                        changed,
+                        self._due(changed, verdict.again),
+                        lets_others_go=verdict.again is When.LATER,
+                    )
                 )
             elif changed.state is BatchState.SUBMITTED:
                 wait_s = self._policy.job_waits_s[0]
@@ -659,12 +680,12 @@ class Sender:
         if isinstance(error, BatchRefusedError):
             return self._divided(batch, reading, error)
         if isinstance(error, RetryableDeliveryError | JobLostError):
-            first = self._first_trouble.setdefault(batch.number, self._answered_batches)
+            self._first_trouble.setdefault(batch.number, self._answered_batches)
             verdict = on_trouble(
                 batch,
                 error,
                 self._rules,
-                others_went_through=self._answered_batches > first,
+                others_went_through=not self._is_alone(batch),
             )
             self._count_trouble(error)
             return verdict
@@ -681,7 +702,11 @@ class Sender:
         if error.is_too_large and row_count > 1:
             self._most_rows = min(self._most_rows, row_count // 2)
         verdict = on_refusal(
-            batch, reading, error, self._new_number, may_divide=self._divisions_left > 0
+            batch,
+            reading,
+            error,
+            self._new_number,
+            may_divide=self._divisions_left > 0 and batch.action is not Action.RUN,
         )
         if verdict.removed:
             self._divisions_left -= 1

@@ -173,13 +173,19 @@ where :is_theirs and (plan.op <> 'remove' or :keeps_removed)
 
 _NOTE_DEST_IDS = """
 update snapshot
-set dest_id = dest_ids.dest_id
-from plan
-inner join dest_ids on plan.seq = dest_ids.seq
+set dest_id = known.dest_id
+from (
+    select
+        plan.key,
+        dest_ids.dest_id
+
+    from plan
+    inner join dest_ids on plan.seq = dest_ids.seq
+) as known
 where
     snapshot.sync_name = :sync
     and snapshot.run_id = :run_id
-    and snapshot.key = plan.key
+    and snapshot.key = known.key
 """
 
 _DOUBT_REFUSED = """
