@@ -103,12 +103,17 @@ class Fault:
 
 
 class Script:
-    """The faults of one tool. Safe among threads."""
+    """The faults of one tool. Safe among threads.
+
+    Attributes:
+        refused_count: Rows that were refused by it.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._coming: list[_Counted] = []
         self._standing: tuple[Fault, ...] = ()
+        self.refused_count = 0
 
     def add(self, *faults: Fault) -> None:
         """Let these happen too, after those that are there."""
@@ -121,6 +126,7 @@ class Script:
         with self._lock:
             self._coming = []
             self._standing = ()
+            self.refused_count = 0
 
     @property
     def left(self) -> int:
@@ -149,9 +155,11 @@ class Script:
         if not standing:
             return None
         texts = frozenset(_texts(dict(row)))
-        return next(
+        code = next(
             (fault.code for fault in standing if not texts.isdisjoint(fault.rows)), None
         )
+        self.refused_count += code is not None
+        return code
 
     @property
     def jobs_stand_still(self) -> bool:

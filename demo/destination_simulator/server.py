@@ -31,6 +31,7 @@ from demo.destination_simulator.connections import (
     Manner,
     Reply,
     Request,
+    body_bytes,
 )
 from demo.destination_simulator.contracts import FOLDER, Contract, read_contract
 from demo.destination_simulator.faults import NOTHING_DONE, Fault, FaultKind, Script
@@ -39,6 +40,7 @@ from demo.destination_simulator.vendor import Call, Hold, Route, Vendor
 from demo.destination_simulator.vendors import load_vendors
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
+_OF_THE_BODY = frozenset({FaultKind.GARBAGE, FaultKind.SHORT})
 _PAGE = b"<!doctype html><html><title>Sign in</title><p>Please sign in.</p></html>"
 
 
@@ -239,9 +241,13 @@ class Tool:
         if fault is None:
             self._note(route, call, answer)
             return Reply(answer)
-        answer, manner = _distorted(answer, fault)
+        right = answer
+        answer, manner = _distorted(right, fault)
+        is_whole = manner is Manner.WHOLE and body_bytes(answer) == body_bytes(right)
+        if is_whole and fault.kind in (*_OF_THE_BODY, FaultKind.HALF):
+            fault = None  # there was nothing to distort
         self._note(route, call, answer, fault=fault, manner=manner)
-        if fault.kind is FaultKind.SLOW:
+        if fault is not None and fault.kind is FaultKind.SLOW:
             time.sleep(fault.delay_s)
         return Reply(answer, manner)
 
@@ -388,6 +394,10 @@ class Simulator:
         """Scripted faults that have not befallen all their requests yet."""
         return self.tools[vendor].script.left
 
+    def refused_count(self, vendor: str) -> int:
+        """Rows that a script refused, since it was cleared."""
+        return self.tools[vendor].script.refused_count
+
     def arrivals(self, vendor: str) -> tuple[Arrival, ...]:
         """Requests that reached a tool, in order, since the last reset."""
         return tuple(self.tools[vendor].arrivals)
@@ -450,6 +460,8 @@ def _scripted_answer(fault: Fault) -> Answer:
 
 
 def _distorted(answer: Answer, fault: Fault) -> tuple[Answer, Manner]:
+    if not body_bytes(answer) and fault.kind in (*_OF_THE_BODY, FaultKind.HALF):
+        return answer, Manner.WHOLE
     match fault.kind:
         case FaultKind.DROP_AFTER:
             return answer, Manner.NOTHING

@@ -34,7 +34,7 @@ EXPRESSIONS: dict[str, tuple[object, ...]] = {
     "regexp_captured": ("url", "^(?:https?://)?"),
     "regexp_replaced": ("phone", "([0-9])-([0-9])", "$1$2"),
     "source_column": ("timestamp",),
-    "summed_hash": (["user_id", "seen_at"],),
+    "summable_hash": (["user_id", "seen_at"],),
     "text_literal": ("it's",),
     "trimmed_text": ("id",),
     "unicode_nfc": ("last_name",),

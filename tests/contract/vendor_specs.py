@@ -29,7 +29,7 @@ FILES: Mapping[str, tuple[str, ...]] = {
     "customerio": ("customerio/contract.json",),
     "google_data_manager": ("google/datamanager-v1-discovery.json",),
     "hubspot": ("hubspot/contract.json",),
-    "intercom": ("intercom/intercom-2.15.json",),
+    "intercom": ("intercom/intercom-2.16.json",),
     "iterable": ("iterable/iterable-api-docs.json",),
     "klaviyo": ("klaviyo/klaviyo-2026-07-15.json",),
     "linkedin": ("linkedin/contract.json",),
@@ -52,8 +52,10 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _NOT_SCHEMA = frozenset(
     {"discriminator", "example", "examples", "xml", "externalDocs", "nullable", "title"}
 )
-_OWN_HEADERS = frozenset({"authorization", "content-type", "accept", "token"})
-"""Headers that say who asks or how, and that each specification describes elsewhere too."""
+_WHO_AND_HOW = frozenset(
+    {"authorization", "content-type", "accept", "token", "access-token"}
+)
+"""Parameters that say who asks or how; each vendor takes them in other ways too."""
 
 _JSON_BESIDE_FORMS = frozenset({"slack/slack-web-2021.json"})
 """Written when these took forms only."""
@@ -456,7 +458,7 @@ def _parameters(
     found = []
     for parameter in described:
         name = str(parameter["name"])
-        if parameter["in"] != place or name.lower() in _OWN_HEADERS:
+        if parameter["in"] != place or name.lower() in _WHO_AND_HOW:
             continue
         # Swagger 2 has the schema's words in the parameter itself.
         schema = parameter.get("schema", _swagger_schema(parameter))
