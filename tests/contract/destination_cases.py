@@ -115,6 +115,10 @@ CASES: Mapping[tuple[str, str], Case] = {
     ("mailchimp", "members"): Case(
         text_field="merge_fields.FNAME", settings={"list_id": "abc"}
     ),
+    ("marketo", "leads"): Case(match=("email",), text_field="firstName"),
+    ("marketo", "list_members"): Case(
+        match=("email",), text_field=None, settings={"list_id": "7"}, base="leads"
+    ),
     ("meta", "audience_members"): Case(
         match=("email", "phone"),
         hashes=_HASHED,

@@ -262,7 +262,7 @@ def vendor_problems(vendor: str, route: Route, call: Call) -> list[str]:
 def opened(simulator: Simulator, subject: Subject) -> Opened:
     kind = DESTINATIONS[subject.destination]
     http = HttpOptions(
-        policy=RetryPolicy(max_attempts=2, total_s=7_200.0, timeout_s=10.0),
+        policy=RetryPolicy(max_attempts=2, total_s=900.0, timeout_s=10.0),
         sleep=simulator.advance,
         clock=simulator.clock.now,
         jitter=lambda: 0.5,
