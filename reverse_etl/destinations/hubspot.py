@@ -8,16 +8,23 @@ Needs the access token of a private app with the scopes of what is synced.
 """
 
 import contextlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from reverse_etl.destinations.hubspot_answers import (
-    TRACE_ID,
     SentRows,
+    is_said_by_hubspot,
     read_batch,
     read_feedback,
     read_status,
+)
+from reverse_etl.destinations.hubspot_rows import (
+    RECORD_ID,
+    check,
+    created,
+    match_property,
+    updated,
+    upserted,
 )
 from reverse_etl.destinations.protocol import (
     Batch,
@@ -29,20 +36,20 @@ from reverse_etl.destinations.protocol import (
     LimitKind,
     Opening,
     RateLimit,
-    Record,
     RejectedRow,
 )
-from reverse_etl.errors import ErrorClass, FatalDeliveryError, JobLostError
+from reverse_etl.errors import (
+    BatchRefusedError,
+    ErrorClass,
+    JobLostError,
+)
 from reverse_etl.modes import Action, Mode, Op, Removal
 from reverse_etl.transport import HttpClient, Response, TokenAuth
 from warehouse.manifest import Json
 
 _MAX_BATCH_ROWS = 100
-_RECORD_ID = "hs_object_id"
 _EMAIL = "email"
 _OTHER_EMAILS = "hs_additional_emails"
-_OPT_OUT = "hs_email_optout"
-_PROPERTY = re.compile(r"[a-z][a-z0-9_]{0,99}")
 
 RECORDS = Capabilities(
     modes=frozenset({Mode.UPSERT, Mode.INSERT, Mode.UPDATE, Mode.MIRROR, Mode.ARCHIVE}),
@@ -84,12 +91,12 @@ class HubspotDestination:
         """Write a batch of records, or change who is in a list."""
         if not batch.rows:
             return BatchResult()
-        _check(batch)
+        check(batch)
         match batch.action:
             case Action.UPSERT:
-                return self._write(batch, "upsert", _upserts(batch))
+                return self._upsert(batch)
             case Action.CREATE:
-                return self._write(batch, "create", _creates(batch))
+                return self._create(batch)
             case Action.UPDATE:
                 return self._update(batch)
             case Action.ARCHIVE:
@@ -106,23 +113,40 @@ class HubspotDestination:
         del job, batch
         raise JobLostError("HubSpot has no jobs.")
 
-    def _write(
-        self, batch: Batch, verb: str, inputs: Sequence[dict[str, Json]]
-    ) -> BatchResult:
-        name = _match_property(batch)
-        response = self._post(batch.object, verb, {"inputs": [*inputs]})
-        by_value = {
-            record.match[name].casefold(): position
-            for position, record in enumerate(batch.rows)
-        }
-        return read_batch(
-            response,
-            SentRows(
-                batch.rows,
-                frozenset(range(len(batch.rows))),
-                by_value,
-                lambda result: _held(result, name),
-            ),
+    def _upsert(self, batch: Batch) -> BatchResult:
+        everybody, name = range(len(batch.rows)), match_property(batch)
+        inputs: list[Json] = [upserted(batch, position, name) for position in everybody]
+        response = self._post(batch.object, "upsert", {"inputs": inputs})
+        return read_batch(response, _sent_by_value(batch, everybody))
+
+    def _create(self, batch: Batch) -> BatchResult:
+        """One record that is there already refuses all; the others are tried without it."""
+        everybody = range(len(batch.rows))
+        response = self._post_new(batch, everybody)
+        if response.status != 409:
+            return read_batch(response, _sent_by_value(batch, everybody))
+        ids = self._ids(batch, batch.object)
+        absent = [position for position in everybody if ids[position] is None]
+        conflicts = [
+            RejectedRow(position, ErrorClass.CONFLICT, "CONFLICT")
+            for position in everybody
+            if ids[position] is not None or len(batch.rows) == 1
+        ]
+        if not conflicts:
+            raise _refused_whole(batch)
+        if not absent or len(batch.rows) == 1:
+            return BatchResult(tuple(conflicts))
+        response = self._post_new(batch, absent)
+        if response.status == 409:
+            raise _refused_whole(batch)
+        written = read_batch(response, _sent_by_value(batch, absent))
+        rejected = sorted((*conflicts, *written.rejected), key=lambda row: row.position)
+        return BatchResult(tuple(rejected), written.dest_ids)
+
+    def _post_new(self, batch: Batch, positions: Sequence[int]) -> Response:
+        inputs: list[Json] = [created(batch, position) for position in positions]
+        return self._post(
+            batch.object, "create", {"inputs": inputs}, accepts=frozenset({409})
         )
 
     def _update(self, batch: Batch) -> BatchResult:
@@ -142,12 +166,7 @@ class HubspotDestination:
         if not by_id:
             return BatchResult(tuple(missing))
         inputs: list[Json] = [
-            {
-                "id": record_id,
-                "properties": _properties(batch.rows[position]),
-                TRACE_ID: str(position),
-            }
-            for record_id, position in by_id.items()
+            updated(batch, position, record_id) for record_id, position in by_id.items()
         ]
         written = read_batch(
             self._post(batch.object, "update", {"inputs": inputs}),
@@ -171,7 +190,7 @@ class HubspotDestination:
 
     def _erase(self, batch: Batch) -> BatchResult:
         """One request for each identifier: by address, which also bars it, and by id."""
-        name = _match_property(batch)
+        name = match_property(batch)
         ids = (
             [record.dest_id for record in batch.rows]
             if name == _EMAIL
@@ -193,6 +212,8 @@ class HubspotDestination:
         )
         if response.status != 404:
             _check_done(response)
+        elif not is_said_by_hubspot(response):
+            raise response.undocumented()
 
     def _change_list(self, batch: Batch) -> BatchResult:
         ids = self._ids(batch, batch.settings.get("object_type", "contacts"))
@@ -240,8 +261,8 @@ class HubspotDestination:
 
     def _ids(self, batch: Batch, object_type: str) -> Sequence[str | None]:
         """HubSpot's id of each record, in order; None where it has no such one."""
-        name = _match_property(batch)
-        if name == _RECORD_ID:
+        name = match_property(batch)
+        if name == RECORD_ID:
             return [record.match[name] for record in batch.rows]
         # To erase takes the record that has the identifier today.
         is_fresh = batch.action is Action.ERASE
@@ -284,97 +305,35 @@ class HubspotDestination:
                     found.setdefault(value.strip(), record_id)
         return found
 
-    def _post(self, object_type: str, verb: str, body: dict[str, Json]) -> Response:
+    def _post(
+        self,
+        object_type: str,
+        verb: str,
+        body: dict[str, Json],
+        *,
+        accepts: frozenset[int] = frozenset(),
+    ) -> Response:
         path = f"/crm/v3/objects/{quote(object_type, safe='')}/batch/{verb}"
-        return self._client.request("POST", path, body=body)
+        return self._client.request("POST", path, body=body, accepts=accepts)
 
 
-def _upserts(batch: Batch) -> list[dict[str, Json]]:
-    name = _match_property(batch)
-    return [
-        {
-            "id": record.match[name],
-            "idProperty": name,
-            "properties": _properties(record),
-            TRACE_ID: str(position),
-        }
-        for position, record in enumerate(batch.rows)
-    ]
+def _sent_by_value(batch: Batch, positions: Sequence[int]) -> SentRows:
+    """Rows that an answer may name by the value of the property they are found by."""
+    name = match_property(batch)
+    return SentRows(
+        batch.rows,
+        frozenset(positions),
+        {batch.rows[place].match[name].casefold(): place for place in positions},
+        lambda result: _held(result, name),
+    )
 
 
-def _creates(batch: Batch) -> list[dict[str, Json]]:
-    return [
-        {
-            "properties": {**_properties(record), **record.match},
-            TRACE_ID: str(position),
-        }
-        for position, record in enumerate(batch.rows)
-    ]
-
-
-def _properties(record: Record) -> dict[str, Json]:
-    """HubSpot takes every value as text; an empty one clears."""
-    return {
-        name: _property_text(value)
-        for name, value in record.fields.items()
-        # Clearing what a person has said no to would be to subscribe them.
-        if not name.startswith(_OPT_OUT)
-    }
-
-
-def _property_text(value: Json) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case list():
-            return ";".join(str(each) for each in value)
-        case _:
-            return str(value)
-
-
-def _check(batch: Batch) -> None:
-    """Refuse what HubSpot has no place for, before anything is sent."""
-    name = _match_property(batch)
-    if name == _RECORD_ID and batch.action in (Action.UPSERT, Action.CREATE):
-        raise _not_possible(
-            batch,
-            f"finds records by '{name}', with which HubSpot creates none. Use mode "
-            "'update', or a property that is unique",
-        )
-    for record in batch.rows:
-        if record.associations:
-            raise _not_possible(
-                batch, "has associations, which this destination does not write"
-            )
-        for field, value in record.fields.items():
-            if isinstance(value, dict):
-                raise _not_possible(
-                    batch, f"maps to a part of '{field}', but properties have no parts"
-                )
-            if field.startswith(_OPT_OUT) and value is not None:
-                raise _not_possible(
-                    batch, f"maps to '{field}', which is a subscription and no property"
-                )
-
-
-def _match_property(batch: Batch) -> str:
-    """The one property that the batch's records are found by."""
-    (name, *others) = sorted({each for record in batch.rows for each in record.match})
-    if others or not _PROPERTY.fullmatch(name):
-        raise _not_possible(
-            batch,
-            f"has {', '.join((name, *others))} under 'match', but HubSpot finds a record "
-            "by one property, named in small letters",
-        )
-    return name
-
-
-def _not_possible(batch: Batch, what: str) -> FatalDeliveryError:
-    return FatalDeliveryError(
-        f"Sync '{batch.sync}' {what}. Nothing of the batch was sent. Change its exposure.",
-        error_class=ErrorClass.CONFIG,
+def _refused_whole(batch: Batch) -> BatchRefusedError:
+    return BatchRefusedError(
+        f"HubSpot refused a batch of {len(batch.rows):,} new records of sync "
+        f"'{batch.sync}', because one of them is there already, and did not say which.",
+        error_class=ErrorClass.CONFLICT,
+        code="CONFLICT",
     )
 
 

@@ -153,6 +153,11 @@ def category_of(error: Mapping[str, Json]) -> str | None:
     return str(category) if is_word else None
 
 
+def is_said_by_hubspot(response: Response) -> bool:
+    """Whether a refusal is HubSpot's own, and not that of something in between."""
+    return category_of(_body(response)) is not None
+
+
 def read_status(response: Response) -> Reading | None:
     """What an answer means where its status alone does not tell."""
     match response.status:
@@ -165,6 +170,9 @@ def read_status(response: Response) -> Reading | None:
             return OutOfQuota(_QUOTA_RESUME_S)
         case 400 if NO_SUCH_PROPERTY.encode() in response.content:
             return Stopped(ErrorClass.CONFIG, NO_SUCH_PROPERTY)
+        case 409 if response.place.endswith("/batch/create"):
+            # Records that are there already; `hubspot` finds out which.
+            return None
         case 400 | 409:
             # One row is enough for a refusal of all of them.
             code = category_of(_body(response))

@@ -1,8 +1,9 @@
 """A simulated Salesforce org: collections, a little SOQL, and jobs of the Bulk API 2.0.
 
 Any object is there unless its name begins with "Missing", and takes any field but those
-that begin with "Unknown". A contact or lead needs a last name. External ids compare without
-case. The client secret is the token that the org gives out.
+that begin with "Unknown". A contact or lead needs a last name. External ids, whose names
+end with "Key__c" or "Id__c", are unique and compare without case. The client secret is the
+token that the org gives out.
 """
 
 import csv
@@ -110,12 +111,11 @@ def _fill_job(hold: Hold, call: Call) -> Answer:
     job = _job(hold, call)
     if job["state"] != "Open":
         raise _refused(400, "INVALIDJOBSTATE", "the job is not open")
-    name = f"{job['id']}.csv"
-    if name in hold.files:
+    if "_content" in job:
         raise _refused(
             400, "CLIENTINPUTERROR", "Found multiple contents for job, PUT once"
         )
-    hold.files[name] = call.body
+    job["_content"] = call.body.decode()
     return Answer(201, None)
 
 
@@ -125,7 +125,7 @@ def _close_job(hold: Hold, call: Call) -> Answer:
     state = body.get("state") if isinstance(body, dict) else None
     if job["state"] != "Open":
         raise _refused(400, "INVALIDJOBSTATE", "the job is not open")
-    if state == "UploadComplete" and f"{job['id']}.csv" not in hold.files:
+    if state == "UploadComplete" and "_content" not in job:
         raise _refused(400, "INVALIDJOBSTATE", "the job has no content")
     job["state"] = str(state)
     job["_ready_at"] = hold.now() + JOB_S
@@ -140,7 +140,7 @@ def _show_job(hold: Hold, call: Call) -> Answer:
 
 
 def _run_job(hold: Hold, job: Record) -> None:
-    text = hold.files[f"{job['id']}.csv"].decode()
+    text = str(job["_content"])
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     columns = list(reader.fieldnames or ())
     if any(column.startswith("Unknown") for column in columns):
@@ -180,7 +180,7 @@ def _run_job(hold: Hold, job: Record) -> None:
         content = io.StringIO()
         # Results come in an order of their own.
         csv.writer(content, lineterminator="\n").writerows([head, *reversed(rows)])
-        hold.files[f"{job['id']}.{kind}"] = content.getvalue().encode()
+        job[f"_{kind}"] = content.getvalue()
 
 
 def _run_row(hold: Hold, job: Record, row: Mapping[str, str]) -> Record:
@@ -210,12 +210,10 @@ def _read_cells(row: Mapping[str, str]) -> Iterator[tuple[str, Json]]:
 
 
 def _results(hold: Hold, call: Call) -> Answer:
-    job = _job(hold, call)
-    kind = call.params["results"]
-    content = hold.files.get(f"{job['id']}.{kind}")
+    content = _job(hold, call).get(f"_{call.params['results']}")
     if content is None:
         raise _refused(404, "NOT_FOUND", "no such results")
-    return Answer(200, None, {"content-type": "text/csv"}, content)
+    return Answer(200, None, {"content-type": "text/csv"}, str(content).encode())
 
 
 def _each(call: Call, write: Callable[[Record], Record]) -> Answer:
@@ -314,7 +312,7 @@ def _problem(
             return _failure("STRING_TOO_LONG", f"{value[:9]}… is too long", name)
         if isinstance(value, dict) and not _has_parent(hold, name, value):
             return _failure("INVALID_FIELD", "Foreign key external ID not found", name)
-        if name.endswith("Key__c") and any(
+        if name.endswith(("Key__c", "Id__c")) and any(
             other_id != record_id
             and str(other.get(name)).casefold() == str(value).casefold()
             for other_id, other in hold.collection(object_name).items()

@@ -285,12 +285,52 @@ def test_a_property_that_does_not_exist_stops_the_run(simulator, account):
 
 def test_a_create_leaves_a_record_that_is_there_alone(simulator, account):
     account.send(batch(Action.CREATE, record(ADA, {"city": "London"})))
+    rows = [record(BEA, {"city": "Oslo"}), record(ADA, {"city": "Rome"})]
+
+    result = account.send(batch(Action.CREATE, *rows))
+
+    assert result.rejected == (RejectedRow(1, ErrorClass.CONFLICT, "CONFLICT"),)
+    assert list(result.dest_ids) == [0]
+    assert contacts(simulator) == {ADA: {"city": "London"}, BEA: {"city": "Oslo"}}
+
+
+def test_a_create_whose_answer_is_lost_is_told_that_the_records_are_there(
+    simulator, account
+):
+    simulator.script("hubspot", Fault(FaultKind.DROP_AFTER))
+
+    result = account.send(batch(Action.CREATE, record(ADA), record(BEA)))
+
+    assert [row.error_class for row in result.rejected] == [ErrorClass.CONFLICT] * 2
+    assert sorted(contacts(simulator)) == [ADA, BEA]
+
+
+NOBODY = answer([])
+CONFLICT = refusal(409, category="CONFLICT")
+
+
+def test_a_conflict_over_another_property_is_one_of_the_only_row():
+    line = Line(CONFLICT, NOBODY)
+
+    result = sent_to(line, batch(Action.CREATE, record(ADA)))
+
+    assert result.rejected == (RejectedRow(0, ErrorClass.CONFLICT, "CONFLICT"),)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        (CONFLICT, NOBODY),
+        (CONFLICT, answer([{"id": "1", "properties": {"email": ADA}}]), CONFLICT),
+    ],
+)
+def test_a_conflict_that_cannot_be_placed_halves_the_batch(answers):
+    rows = [record(ADA), record(BEA), record("c@example.com")]
 
     with pytest.raises(BatchRefusedError) as caught:
-        account.send(batch(Action.CREATE, record(ADA, {"city": "Rome"})))
+        sent_to(Line(*answers), batch(Action.CREATE, *rows))
 
     assert caught.value.error_class is ErrorClass.CONFLICT
-    assert contacts(simulator) == {ADA: {"city": "London"}}
 
 
 def test_an_update_looks_up_what_is_not_known_and_creates_nothing(simulator, account):
@@ -412,6 +452,15 @@ def test_an_answer_to_a_removal_that_is_not_the_known_one_stops_in_doubt(action)
 
     with pytest.raises(FatalDeliveryError) as caught:
         sent_to(line, batch(action, row))
+
+    assert caught.value.is_in_doubt
+
+
+def test_a_404_that_is_not_hubspots_own_erases_nobody():
+    line = Line(httpx.Response(404, text="<html>no such page</html>"))
+
+    with pytest.raises(FatalDeliveryError) as caught:
+        sent_to(line, batch(Action.ERASE, record("7", by="hs_object_id")))
 
     assert caught.value.is_in_doubt
 
