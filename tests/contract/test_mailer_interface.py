@@ -8,34 +8,28 @@ import httpx
 import pytest
 
 from demo.destination_simulator import Fault, FaultKind, Simulator, running_simulator
-from reverse_etl.destinations.mailer import MailerDestination
-from reverse_etl.snapshot import RunStatus
-from reverse_etl.spec import FieldMapping
-from reverse_etl.transport import HttpTransport, RetryPolicy, Secret
-from tests.sync_world import SyncWorld, open_sync_world
+from reverse_etl.destinations.mailer import DESTINATION, MailerDestination
+from reverse_etl.destinations.protocol import Batch, Opening, Record, RejectedRow
+from reverse_etl.errors import DeliveryError, ErrorClass, FatalDeliveryError
+from reverse_etl.modes import Action, Op
+from reverse_etl.transport import HttpOptions, RetryPolicy, Secret
 
 
 @pytest.fixture
 def simulator(tmp_path: Path) -> Iterator[Simulator]:
-    with running_simulator(tmp_path / "simulator.sqlite", token="right") as running:
+    with running_simulator(
+        tmp_path / "simulator.sqlite", vendors=("mailer",), token="right"
+    ) as running:
         yield running
 
 
 @pytest.fixture
 def client(simulator: Simulator) -> Iterator[httpx.Client]:
     with httpx.Client(
-        base_url=simulator.url,
+        base_url=simulator.url_of("mailer"),
         headers={"authorization": "Bearer right"},
         trust_env=False,
     ) as opened:
-        yield opened
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[SyncWorld]:
-    with open_sync_world(tmp_path / "world") as opened:
-        opened.have_people(("a", "Ada", 1), ("b", "Bo", 2))
-        opened.have_consents("a", "b")
         yield opened
 
 
@@ -48,11 +42,47 @@ def waits() -> list[float]:
 def destination(
     simulator: Simulator, waits: list[float]
 ) -> Iterator[MailerDestination]:
-    policy = RetryPolicy(max_attempts=3, first_wait_s=0.0, timeout_s=5.0)
-    with HttpTransport(
-        simulator.url, Secret(simulator.token), policy=policy, sleep=waits.append
-    ) as transport:
-        yield MailerDestination(transport)
+    with open_mailer(simulator, "right", waits) as opened:
+        yield opened
+
+
+def open_mailer(simulator: Simulator, token: str, waits: list[float]):
+    return DESTINATION.open(
+        Opening(
+            account="mailer",
+            object="contacts",
+            settings={},
+            credentials={
+                "url": Secret(simulator.url_of("mailer")),
+                "token": Secret(token),
+            },
+            base_dir=Path(),
+            http=HttpOptions(
+                policy=RetryPolicy(max_attempts=3, first_wait_s=0.0, timeout_s=5.0),
+                sleep=waits.append,
+                allow_private_addresses=True,
+            ),
+        )
+    )
+
+
+def batch(*records: Record, action: Action = Action.UPSERT) -> Batch:
+    return Batch(
+        sync="mailer__people",
+        object="contacts",
+        settings={},
+        run_id="20260630T120000-1",
+        idempotency_key=f"key of {action.value}",
+        action=action,
+        records=records,
+    )
+
+
+def row(key: str, **fields: object) -> Record:
+    return Record(Op.ADD, key, {"id": key}, fields, f"event of {key}")
+
+
+PEOPLE = (row("a", name="Ada"), row("b", name="Bo"))
 
 
 def upsert(client: httpx.Client, *records: object, key: str | None = None):
@@ -77,7 +107,7 @@ def test_upsert_answers_for_every_row(client, simulator):
             {"id": "b", "status": "created"},
         ]
     }
-    assert simulator.records("contacts") == {
+    assert simulator.hold("mailer").collection("contacts") == {
         "a": {"name": "Ada", "age": 3},
         "b": {"name": "Bo"},
     }
@@ -105,14 +135,14 @@ def test_upsert_keeps_the_good_rows_of_a_batch_with_bad_ones(client, simulator):
         ("error", "invalid_id"),
         ("error", "invalid_property"),
     ]
-    assert list(simulator.records("contacts")) == ["b"]
+    assert list(simulator.hold("mailer").collection("contacts")) == ["b"]
 
 
 def test_upsert_of_null_clears_a_property(client, simulator):
     upsert(client, person("a", name="Ada", age=3))
     upsert(client, person("a", name=None))
 
-    assert simulator.records("contacts") == {"a": {"age": 3}}
+    assert simulator.hold("mailer").collection("contacts") == {"a": {"age": 3}}
 
 
 def test_delete_answers_for_every_row(client, simulator):
@@ -123,14 +153,14 @@ def test_delete_answers_for_every_row(client, simulator):
     assert answer.json() == {
         "results": [{"id": "a", "status": "deleted"}, {"id": "z", "status": "absent"}]
     }
-    assert simulator.records("contacts") == {}
+    assert simulator.hold("mailer").collection("contacts") == {}
 
 
 def test_objects_are_apart(client, simulator):
     upsert(client, person("a", name="Ada"))
     client.post("/v1/leads/batch/upsert", json={"records": [person("a", name="Al")]})
 
-    assert simulator.records("contacts") == {"a": {"name": "Ada"}}
+    assert simulator.hold("mailer").collection("contacts") == {"a": {"name": "Ada"}}
 
 
 def test_the_same_idempotency_key_gets_the_same_answer_and_no_second_effect(
@@ -142,7 +172,7 @@ def test_the_same_idempotency_key_gets_the_same_answer_and_no_second_effect(
     again = upsert(client, person("a", name="Ada"), key="k")
 
     assert again.json() == first.json()
-    assert simulator.records("contacts") == {}
+    assert simulator.hold("mailer").collection("contacts") == {}
 
 
 def test_an_idempotency_key_for_another_body_is_refused(client):
@@ -166,13 +196,17 @@ def test_an_idempotency_key_for_another_body_is_refused(client):
     ],
 )
 def test_what_is_not_documented_is_refused(client, method, path, content, status):
-    assert client.request(method, path, content=content).status_code == status
+    answer = client.request(
+        method, path, content=content, headers={"content-type": "application/json"}
+    )
+
+    assert answer.status_code == status
 
 
 @pytest.mark.parametrize("token", ["wrong", "", "righ", "right "])
 def test_a_wrong_token_is_refused(simulator, token):
     answer = httpx.get(
-        f"{simulator.url}/v1/contacts",
+        f"{simulator.url_of('mailer')}/v1/contacts",
         headers={"authorization": f"Bearer {token}x"},
         trust_env=False,
     )
@@ -193,57 +227,76 @@ def test_records_are_read_back_page_by_page(client):
 
 
 def test_what_it_holds_outlives_it(tmp_path):
-    with running_simulator(tmp_path / "kept.sqlite", token="t") as first:
-        httpx.post(
-            f"{first.url}/v1/contacts/batch/upsert",
-            json={"records": [person("a", name="Ada")]},
-            headers={"authorization": "Bearer t"},
-            trust_env=False,
-        )
-
-    with running_simulator(tmp_path / "kept.sqlite") as second:
-        assert second.records("contacts") == {"a": {"name": "Ada"}}
-
-
-def test_it_throttles_above_its_rate(tmp_path):
     with running_simulator(
-        tmp_path / "slow.sqlite", token="t", max_requests_per_second=2
-    ) as slow:
-        answers = [
+        tmp_path / "kept.sqlite", vendors=("mailer",), token="t"
+    ) as first:
+        for _ in range(2):
             httpx.post(
-                f"{slow.url}/v1/contacts/batch/delete",
-                json={"ids": ["a"]},
+                f"{first.url_of('mailer')}/v1/contacts/batch/upsert",
+                json={"records": [person("a", name="Ada")]},
+                headers={"authorization": "Bearer t", "idempotency-key": "k"},
+                trust_env=False,
+            )
+
+    with running_simulator(tmp_path / "kept.sqlite", vendors=("mailer",)) as second:
+        assert second.hold("mailer").collection("contacts") == {"a": {"name": "Ada"}}
+
+
+def test_a_deleted_record_stays_deleted_when_it_is_started_again(tmp_path):
+    with running_simulator(
+        tmp_path / "kept.sqlite", vendors=("mailer",), token="t"
+    ) as first:
+        for path, body in (
+            ("upsert", {"records": [person("a", name="Ada")]}),
+            ("delete", {"ids": ["a"]}),
+        ):
+            httpx.post(
+                f"{first.url_of('mailer')}/v1/contacts/batch/{path}",
+                json=body,
                 headers={"authorization": "Bearer t"},
                 trust_env=False,
             )
-            for _ in range(3)
-        ]
 
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert answers[2].headers["retry-after"] == "1"
+    with running_simulator(tmp_path / "kept.sqlite", vendors=("mailer",)) as second:
+        assert second.hold("mailer").collection("contacts") == {}
 
 
-def test_an_unchanged_model_reaches_the_tool_with_no_request(
-    world, destination, simulator
-):
-    world.run(destination)
-    before = simulator.write_count
+def test_it_throttles_above_its_rate(client, simulator):
+    simulator.keep_limits("mailer")
 
-    world.run(destination)
+    answers = [
+        client.post("/v1/contacts/batch/delete", json={"ids": ["a"]})
+        for _ in range(101)
+    ]
 
-    assert (before, simulator.write_count) == (1, 1)
+    assert {answer.status_code for answer in answers[:100]} == {200}
+    assert answers[100].status_code == 429
+    assert answers[100].headers["retry-after"] == "1"
 
 
-def test_a_throttle_is_waited_for(world, destination, simulator, waits):
-    simulator.inject(
+def test_it_takes_requests_again_when_the_window_is_over(client, simulator):
+    simulator.keep_limits("mailer")
+    for _ in range(101):
+        client.post("/v1/contacts/batch/delete", json={"ids": ["a"]})
+
+    simulator.advance(1.0)
+
+    answer = client.post("/v1/contacts/batch/delete", json={"ids": ["a"]})
+    assert answer.status_code == 200
+
+
+def test_a_throttle_is_waited_for_as_long_as_it_says(destination, simulator, waits):
+    simulator.script(
+        "mailer",
         Fault(FaultKind.STATUS, status=429, retry_after="7"),
         Fault(FaultKind.STATUS, status=429, retry_after="3"),
     )
 
-    report = world.run(destination)
+    result = destination.send(batch(*PEOPLE))
 
-    assert (report.status, report.requests) == (RunStatus.SUCCEEDED, 3)
+    assert result.rejected == ()
     assert waits == [7.0, 3.0]
+    assert destination.request_count == 3
 
 
 @pytest.mark.parametrize(
@@ -253,64 +306,71 @@ def test_a_throttle_is_waited_for(world, destination, simulator, waits):
         Fault(FaultKind.STATUS, status=503, retry_after="0"),
         Fault(FaultKind.DROP_BEFORE),
         Fault(FaultKind.DROP_AFTER),
+        Fault(FaultKind.HALF),
     ],
     ids=lambda fault: fault.kind.value,
 )
-def test_a_fault_is_tried_again_and_has_one_effect(
-    world, destination, simulator, fault
-):
-    simulator.inject(fault)
+def test_a_fault_is_tried_again_and_has_one_effect(destination, simulator, fault):
+    simulator.script("mailer", fault)
 
-    report = world.run(destination)
+    result = destination.send(batch(*PEOPLE))
 
-    assert (report.status, report.added, report.requests) == (RunStatus.SUCCEEDED, 2, 2)
-    assert sorted(simulator.records("contacts")) == ["a", "b"]
+    assert result.rejected == ()
+    assert destination.request_count == 2
+    assert sorted(simulator.hold("mailer").collection("contacts")) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
-    ("fault", "count", "in_doubt", "cancelled"),
+    ("fault", "is_in_doubt"),
     [
-        (Fault(FaultKind.STATUS, status=500), 3, 2, 0),
-        (Fault(FaultKind.DROP_AFTER), 3, 2, 0),
-        (Fault(FaultKind.GARBAGE), 1, 2, 0),
-        (Fault(FaultKind.SHORT), 1, 2, 0),
-        (Fault(FaultKind.STATUS, status=400), 1, 0, 2),
-        (Fault(FaultKind.STATUS, status=401), 1, 0, 2),
-        (Fault(FaultKind.STATUS, status=404), 1, 0, 2),
-        (Fault(FaultKind.STATUS, status=413), 1, 0, 2),
+        (Fault(FaultKind.STATUS, status=500, times=3), True),
+        (Fault(FaultKind.DROP_AFTER, times=3), True),
+        (Fault(FaultKind.GARBAGE), True),
+        (Fault(FaultKind.SHORT), True),
+        (Fault(FaultKind.LOGIN_PAGE), True),
+        (Fault(FaultKind.STATUS, status=400), False),
+        (Fault(FaultKind.STATUS, status=401), False),
+        (Fault(FaultKind.STATUS, status=404), False),
+        (Fault(FaultKind.STATUS, status=413), False),
     ],
 )
-def test_a_lasting_fault_fails_the_run_and_the_next_one_makes_it_good(
-    world, destination, simulator, fault, count, in_doubt, cancelled
+def test_a_lasting_fault_fails_the_batch_and_the_next_one_makes_it_good(
+    destination, simulator, fault, is_in_doubt
 ):
-    simulator.inject(*[fault] * count)
+    simulator.script("mailer", fault)
 
-    failed = world.run(destination)
-    mended = world.run(destination)
+    with pytest.raises(DeliveryError) as caught:
+        destination.send(batch(*PEOPLE))
+    mended = destination.send(batch(*PEOPLE))
 
-    assert failed.status is RunStatus.FAILED
-    assert (failed.in_doubt, failed.cancelled) == (in_doubt, cancelled)
-    assert mended.status is RunStatus.SUCCEEDED
-    assert sorted(simulator.records("contacts")) == ["a", "b"]
-
-
-def test_a_row_that_is_refused_is_recorded_with_code_and_field(world, simulator):
-    world.change_spec(mapping=(FieldMapping("email", column="first_name"),))
-    world.have_people(("a", "ada@example.com", 1), ("b", "not an address", 2))
-    with HttpTransport(simulator.url, Secret("right")) as transport:
-        report = world.run(MailerDestination(transport))
-
-    assert (report.status, report.added, report.rejected) == (RunStatus.SUCCEEDED, 1, 1)
-    assert world.rows(
-        "select error_class, error_code, error_field from retl.sync_outcomes "
-        "where status = 'rejected'"
-    ) == [("INVALID_FIELD", "invalid_property", "email")]
+    assert caught.value.is_in_doubt is is_in_doubt
+    assert mended.rejected == ()
+    assert sorted(simulator.hold("mailer").collection("contacts")) == ["a", "b"]
 
 
-def test_a_wrong_token_stops_the_run_with_advice(world, simulator):
-    with HttpTransport(simulator.url, Secret("wrong")) as transport:
-        report = world.run(MailerDestination(transport))
+def test_a_row_that_is_refused_is_told_with_code_and_field(destination, simulator):
+    result = destination.send(
+        batch(row("a", email="ada@example.com"), row("b", email="not an address"))
+    )
 
-    assert report.status is RunStatus.FAILED
-    assert report.cancelled == 2
-    assert "The token is missing, wrong or expired" in report.message
+    assert result.rejected == (
+        RejectedRow(1, ErrorClass.INVALID_FIELD, "invalid_property", "email"),
+    )
+    assert list(simulator.hold("mailer").collection("contacts")) == ["a"]
+
+
+def test_a_wrong_token_stops_with_advice(simulator, waits):
+    with (
+        open_mailer(simulator, "wrong", waits) as destination,
+        pytest.raises(FatalDeliveryError, match="token is missing, wrong or expired"),
+    ):
+        destination.send(batch(*PEOPLE))
+
+
+@pytest.mark.parametrize("action", [Action.DELETE, Action.ERASE])
+def test_a_deletion_names_ids_alone(destination, simulator, action):
+    destination.send(batch(*PEOPLE))
+
+    destination.send(batch(row("a"), row("z"), action=action))
+
+    assert list(simulator.hold("mailer").collection("contacts")) == ["b"]
