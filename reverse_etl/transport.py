@@ -10,6 +10,7 @@ No body, header or query of a request or an answer reaches an error or a log.
 """
 
 import email.utils
+import logging
 import random
 import re
 import ssl
@@ -337,6 +338,7 @@ class HttpClient:
         read_feedback: FeedbackReader | None = None,
     ) -> None:
         _check_url(base_url, options)
+        _keep_quiet()
         self._client = httpx.Client(
             base_url=base_url,
             headers=dict(headers or {}),
@@ -620,6 +622,15 @@ class HttpClient:
             if part
         ]
         return f"{url.scheme}://{url.host}{port}/{'/'.join(parts)}"
+
+
+def _keep_quiet() -> None:
+    """Let the HTTP library log no address: a query may hold a secret or an identifier.
+
+    What it logs of requests is at levels below a warning.
+    """
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class _Attempts:

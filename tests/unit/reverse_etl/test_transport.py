@@ -587,3 +587,18 @@ def test_a_url_that_would_give_the_token_away_is_refused(url, message):
 def test_plain_http_to_this_machine_is_allowed(url):
     with HttpClient(url, None, HttpOptions(allow_private_addresses=True)) as client:
         assert client.request_count == 0
+
+
+def test_no_logger_of_the_http_library_tells_an_address(
+    caplog: pytest.LogCaptureFixture,
+):
+    caplog.set_level("DEBUG")
+    options = HttpOptions(
+        transport=httpx.MockTransport(lambda _: httpx.Response(200, json={}))
+    )
+
+    with HttpClient("https://api.example.com", None, options) as client:
+        client.request("GET", "/people", query={"email": CANARY, "secret": TOKEN})
+
+    assert "canary" not in caplog.text
+    assert TOKEN not in caplog.text
