@@ -586,6 +586,21 @@ def test_nobody_is_created_to_be_tagged(simulator: Simulator) -> None:
     assert simulator.hold("intercom").collection("contacts") == {}
 
 
+def test_a_tag_is_asked_for_once(simulator: Simulator) -> None:
+    contacts = simulator.hold("intercom").collection("contacts")
+    contacts["1"] = {"role": "user", **ADA}
+
+    send(
+        simulator,
+        Action.ADD,
+        *[record(ADA, dest_id="1")] * 3,
+        object_name="contact_tags",
+        settings={"tag_id": "7"},
+    )
+
+    assert operations(simulator).count("show_tag") == 1
+
+
 def test_a_tag_that_does_not_exist_stops_the_sync(simulator: Simulator) -> None:
     with pytest.raises(FatalDeliveryError) as raised:
         tagging(simulator, Action.ADD, record(ADA), tag_id="missing")

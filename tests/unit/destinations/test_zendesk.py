@@ -300,6 +300,31 @@ def test_an_erasure_takes_both_steps(simulator: Simulator) -> None:
     assert simulator.hold("zendesk").collection("deleted_users") == {}
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [httpx.Response(200, json={"user": {"id": 6}})],
+        [
+            httpx.Response(200, json={"user": {"id": 5}}),
+            httpx.Response(200, json={"deleted_user": {"id": 6}}),
+        ],
+        [
+            httpx.Response(200, json={"user": {"id": 5}}),
+            httpx.Response(200, content=b"<html>"),
+        ],
+    ],
+)
+def test_an_answer_about_somebody_else_is_no_erasure(
+    answers: list[httpx.Response],
+) -> None:
+    network, _ = answering(*answers)
+
+    with pytest.raises(FatalDeliveryError) as raised:
+        send(network, Action.ERASE, record(ADA, dest_id="5"))
+    assert raised.value.error_class is ErrorClass.INTERNAL
+    assert raised.value.is_in_doubt
+
+
 def test_an_erasure_that_broke_off_between_its_steps_goes_on_with_the_second(
     simulator: Simulator,
 ) -> None:
