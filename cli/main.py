@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a problem with data or delivery, 2 with configuration. Err
 
 import argparse
 import errno
+import shutil
 import sqlite3
 import sys
 import traceback
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from cli.identity_commands import add_identity_commands
 from cli.progress import ProgressPrinter
 from cli.simulator import add_simulator_command
+from cli.sync_commands import add_sync_commands
 from orchestration.workspace import (
     PROJECT_DIR,
     Workspace,
@@ -95,14 +97,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     build.set_defaults(command=_build)
 
-    sync = commands.add_parser("sync", help="what would leave, and letting it leave")
-    steps = sync.add_subparsers(required=True, metavar="step")
-    plan = steps.add_parser("plan", help="count what a run would send")
-    plan.add_argument("name", nargs="?", help="one sync (all)")
-    plan.set_defaults(command=_sync_plan)
-    run = steps.add_parser("run", help="test the tables as they stand, then send")
-    run.add_argument("name", nargs="?", help="one sync (all)")
-    run.set_defaults(command=_sync_run)
+    add_sync_commands(
+        commands,
+        workspace=_workspace,
+        count=_count,
+        printer=_printer,
+        print_summary=_print_summary,
+    )
 
     audiences = commands.add_parser(
         "audiences", help="definitions of audiences, and the models they compile to"
@@ -135,23 +136,6 @@ def _build(options: argparse.Namespace) -> int:
     with _printer() as tell:
         summary = run_build(_workspace(options), select=options.select, tell=tell)
     return _print_summary(summary)
-
-
-def _sync_run(options: argparse.Namespace) -> int:
-    from orchestration.run import run_syncs
-
-    with _printer() as tell:
-        summary = run_syncs(_workspace(options), name=options.name, tell=tell)
-    return _print_summary(summary)
-
-
-def _sync_plan(options: argparse.Namespace) -> int:
-    from cli.plan import render_plan
-    from orchestration.sync_plans import plan_syncs
-
-    plans = plan_syncs(_workspace(options), name=options.name)
-    print("\n\n".join(render_plan(spec, plan) for spec, plan in plans))
-    return 0
 
 
 def _audiences_compile(options: argparse.Namespace) -> int:
@@ -238,7 +222,11 @@ def _workspace(options: argparse.Namespace) -> Workspace:
 
 
 def _printer() -> ProgressPrinter:
-    return ProgressPrinter(sys.stdout, is_terminal=sys.stdout.isatty())
+    return ProgressPrinter(
+        sys.stdout,
+        is_terminal=sys.stdout.isatty(),
+        columns=lambda: shutil.get_terminal_size().columns,
+    )
 
 
 def _refuse(

@@ -11,6 +11,7 @@ from orchestration.publish import build_publish_asset
 from orchestration.quality.outbound_checks import build_outbound_check
 from orchestration.raw_inputs import build_raw_inputs
 from orchestration.resources import build_resources
+from orchestration.retention_asset import build_retention_asset
 from orchestration.schedules import build_schedules
 from orchestration.sync_assets import build_sync_asset
 from orchestration.workspace import (
@@ -18,7 +19,7 @@ from orchestration.workspace import (
     find_workspace,
     read_manifest,
 )
-from reverse_etl.spec import sync_specs
+from reverse_etl.spec_reading import sync_specs
 
 
 def build_definitions(
@@ -39,6 +40,7 @@ def build_definitions(
             build_dbt_assets(workspace),
             build_publish_asset(workspace, manifest),
             *[build_sync_asset(workspace, manifest, spec) for spec in specs],
+            *([build_retention_asset(workspace)] if specs else []),
         ],
         asset_checks=[
             build_outbound_check(workspace, manifest, spec) for spec in specs

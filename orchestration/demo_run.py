@@ -35,8 +35,10 @@ from orchestration.workspace import (
     read_manifest,
     set_clock,
 )
+from reverse_etl.accounts import ALLOW_PRIVATE_VARIABLE
 from reverse_etl.destinations.files import OUTBOX
-from reverse_etl.spec import SyncSpec, sync_specs
+from reverse_etl.spec import SyncSpec
+from reverse_etl.spec_reading import sync_specs
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.manifest import Manifest, Relation
 
@@ -107,7 +109,7 @@ def run_demo(
     with running_simulator(
         workspace.data_dir / _SIMULATOR_STORE, vendors=("mailer",)
     ) as simulator:
-        with _environment(simulator.environ):
+        with _environment({**simulator.environ, ALLOW_PRIVATE_VARIABLE: "1"}):
             summary = run_refresh(workspace, as_of=spec.as_of, tell=tell)
         held = {spec.name: _held(spec, simulator, workspace) for spec in specs}
     seconds |= summary.stage_seconds

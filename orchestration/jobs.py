@@ -10,6 +10,7 @@ import dagster as dg
 
 from orchestration.dbt_project import model_key
 from orchestration.quality.outbound_checks import outbound_check_key
+from orchestration.retention_asset import RETENTION_KEY
 from orchestration.sync_assets import sync_key
 from reverse_etl.spec import SyncSpec
 from warehouse.manifest import Manifest
@@ -42,7 +43,7 @@ def build_jobs(
         ),
         _job(
             BUILD,
-            everything - dg.AssetSelection.assets(*map(sync_key, specs)),
+            everything - _sent(specs) if specs else everything,
             "Look at the raw tables, build and test the models, and publish. Sends nothing.",
         ),
     ]
@@ -86,8 +87,13 @@ def _send_selection(manifest: Manifest, specs: Sequence[SyncSpec]) -> dg.AssetSe
     return (
         dg.AssetSelection.checks_for_assets(*tested)
         | dg.AssetSelection.checks(*outbound)
-        | dg.AssetSelection.assets(*map(sync_key, specs))
+        | _sent(specs)
     )
+
+
+def _sent(specs: Sequence[SyncSpec]) -> dg.AssetSelection:
+    """What destinations hold, and what is kept of it."""
+    return dg.AssetSelection.assets(*map(sync_key, specs), RETENTION_KEY)
 
 
 def _upstream_models(manifest: Manifest, unique_id: str) -> set[str]:

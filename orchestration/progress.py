@@ -17,11 +17,13 @@ class Progress:
         stage: What is under way, as a person would say it ("models and tests").
         message: Counts and names so far; never a personal value.
         is_done: The stage has ended; otherwise a later message replaces this one.
+        share: How much of it is done, from 0 to 1, where that is known.
     """
 
     stage: str
     message: str
     is_done: bool = False
+    share: float | None = None
 
 
 Tell: TypeAlias = Callable[[Progress], None]

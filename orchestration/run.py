@@ -5,7 +5,7 @@ and dbt would print goes to one log file per run.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,12 +23,17 @@ from orchestration.parsing import prepare_manifest
 from orchestration.progress import Tell, keep_silent
 from orchestration.resources import build_resources
 from orchestration.summary import RunSummary, summarise
-from orchestration.sync_plans import choose_specs
+from orchestration.sync_assets import SEAL_TAG
+from orchestration.sync_setup import (
+    choose_specs,
+    open_sync_destination,
+    project_accounts,
+    set_up,
+)
 from orchestration.workspace import (
     Workspace,
     format_instant,
 )
-from reverse_etl.destinations.registry import open_destination
 
 
 def run_refresh(
@@ -61,10 +66,18 @@ def run_syncs(
     workspace: Workspace,
     *,
     name: str | None = None,
+    seal: str | None = None,
     as_of: datetime | None = None,
     tell: Tell = keep_silent,
 ) -> RunSummary:
     """Test the tables as they stand and send one sync, or all of them.
+
+    Args:
+        workspace: Where.
+        name: One sync; all of them without it.
+        seal: Send this plan of the sync, and no other.
+        as_of: Now, for the checks.
+        tell: Hears the progress.
 
     Raises:
         UnknownSyncError: No sync has that name.
@@ -72,11 +85,13 @@ def run_syncs(
             tested and nothing sent.
     """
     chosen = choose_specs(workspace, name=name)
+    accounts = project_accounts(workspace)
     for spec in chosen:
-        with open_destination(spec, os.environ, workspace.data_dir):
+        with open_sync_destination(workspace, set_up(spec, accounts)):
             pass
     job = SEND if name is None else send_job_name(chosen[0])
-    return run_job(workspace, job, as_of=as_of, tell=tell)
+    tags = {} if seal is None else {SEAL_TAG: seal}
+    return run_job(workspace, job, as_of=as_of, tags=tags, tell=tell)
 
 
 def run_job(
@@ -85,6 +100,7 @@ def run_job(
     *,
     as_of: datetime | None = None,
     select: str | None = None,
+    tags: Mapping[str, str] | None = None,
     tell: Tell = keep_silent,
 ) -> RunSummary:
     """Run one job of the code location here and now.
@@ -94,6 +110,7 @@ def run_job(
         job_name: Which job.
         as_of: Now, for every step; the workspace's clock or the real time otherwise.
         select: Only these dbt nodes, in dbt's selection syntax, and nothing but models.
+        tags: What else its steps should know.
         tell: Hears the progress, on the thread that runs the steps.
 
     Raises:
@@ -103,14 +120,14 @@ def run_job(
     definitions = build_definitions(
         workspace, resources=build_resources(workspace, tell=tell)
     )
-    tags = {PROCESS_TAG: str(os.getpid())}
+    all_tags = {PROCESS_TAG: str(os.getpid()), **(tags or {})}
     if as_of is not None:
-        tags[AS_OF_TAG] = format_instant(as_of)
+        all_tags[AS_OF_TAG] = format_instant(as_of)
     log_path = _log_path(workspace)
     with _printing_to(log_path), open_instance(workspace) as instance:
         result = definitions.resolve_job_def(job_name).execute_in_process(
             instance=instance,
-            tags=tags,
+            tags=all_tags,
             raise_on_error=False,
             asset_selection=_selected(definitions, select) if select else None,
         )

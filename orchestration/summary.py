@@ -19,14 +19,17 @@ from orchestration.quality.outbound_checks import CHECK as OUTBOUND_CHECK
 from orchestration.quality.outbound_checks import STAGE as OUTBOUND_STAGE
 from orchestration.raw_inputs import RAW_STEP, ROW_COUNT
 from orchestration.raw_inputs import STAGE as RAW_STAGE
-from orchestration.sync_assets import STAGE as SYNC_STAGE
+from orchestration.retention_asset import RETENTION_KEY
+from orchestration.retention_asset import STAGE as RETENTION_STAGE
 from orchestration.sync_assets import SYNC_NAME
+from orchestration.sync_progress import STAGE as SYNC_STAGE
 from warehouse.errors import EXIT_DATA_PROBLEM
 
 _STAGES = {
     RAW_STEP: RAW_STAGE,
     MODELS_STEP: MODELS_STAGE,
     PUBLISHED_KEY.to_python_identifier(): PUBLISH_STAGE,
+    RETENTION_KEY.to_python_identifier(): RETENTION_STAGE,
 }
 _HELD_BACK = (
     "Everything downstream was held back; what was built and sent before is as it was. Look at the "

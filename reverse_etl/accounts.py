@@ -158,6 +158,60 @@ def credentials(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class CredentialState:
+    """Where a credential comes from, and whether it is there. Never what it is.
+
+    Attributes:
+        name: The destination's name for it.
+        description: What it is.
+        is_secret: Whether it is one.
+        source: The environment variable, the file, or the project's file of accounts.
+        is_set: Whether something is there.
+        default: What is used otherwise; None where nothing is.
+    """
+
+    name: str
+    description: str
+    is_secret: bool
+    source: str
+    is_set: bool
+    default: str | None = None
+
+
+def credential_states(
+    account: Account, wanted: Sequence[Credential], environ: Mapping[str, str]
+) -> tuple[CredentialState, ...]:
+    """Which of an account's credentials are there. Opens files of secrets, tells none."""
+    states = []
+    for credential in wanted:
+        given = account.given.get(credential.name)
+        variable = variable_of(account.name, credential.name)
+        if given is None:
+            given = Given(env=variable)
+            default = credential.default
+        else:
+            default = None
+        try:
+            is_set = _text(given, environ, account.name) is not None
+        except SyncConfigurationError:
+            is_set = False
+        source = ACCOUNTS_FILE if given.text is not None else given.env
+        if given.file is not None:
+            source = given.file.name
+        states.append(
+            CredentialState(
+                credential.name,
+                credential.description,
+                credential.is_secret,
+                source or variable,
+                is_set,
+                default,
+            )
+        )
+    return tuple(states)
+
+
 def variable_of(account: str, credential: str) -> str:
     """The environment variable of an account's credential."""
     return f"KENNING_{account}_{credential}".upper()

@@ -38,7 +38,7 @@ _NAMES = {
     "staging": re.compile(r"stg_[a-z_]+?__[a-z_]+\Z"),
     "identity": re.compile(r"(int_)?identity(_[a-z0-9]+)*(__[a-z_]+)?\Z"),
     "core": re.compile(
-        r"(dim|fct|bridge|customer)_[a-z_]+\Z|int_[a-z]+(_[a-z]+)*(__[a-z_]+)?\Z"
+        r"(dim|fct|bridge|customer|suppressed)_[a-z_]+\Z|int_[a-z]+(_[a-z]+)*(__[a-z_]+)?\Z"
     ),
     "audiences": re.compile(r"audience_[a-z][a-z0-9_]*\Z"),
     "activation": re.compile(r"sync_[a-z][a-z0-9]*(_[a-z0-9]+)*__[a-z][a-z0-9_]*\Z"),
