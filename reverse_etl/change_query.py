@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from reverse_etl.content_hash import TypeTag, row_hash, type_tag
+from reverse_etl.destinations.protocol import FIRST_ASSOCIATION
 from reverse_etl.modes import (
     REMOVAL_ACTIONS,
     Action,
@@ -925,6 +926,8 @@ def _placed_next_to_each_other(
     """Operations with what they are sorted by, before their key: locality."""
     columns = {each.identifier: each.column for each in spec.match}
     columns |= {each.name: each.column for each in spec.associations}
+    if spec.associations:
+        columns[FIRST_ASSOCIATION] = spec.associations[0].column
     column = columns.get(order_by or "")
     if column is None:
         return operations.select(exp.alias_(exp.Literal.string(""), "locality"))

@@ -20,6 +20,10 @@ Settings: TypeAlias = Mapping[str, str]
 """What a sync says beyond its object, by setting: the id of a list, of an audience."""
 
 
+FIRST_ASSOCIATION = "*"
+"""For `Capabilities.order_by`, where association names are the user's own."""
+
+
 class Idempotency(StrEnum):
     """What sending a batch a second time does, when nobody knows about the first.
 
@@ -59,7 +63,8 @@ class Capabilities:
         settings: Settings that a sync of this object must give.
         optional_settings: Settings that it may give.
         order_by: Match or association name whose equal values go next to each other,
-            where neighbours share a lock; None for plain key order.
+            where neighbours share a lock: FIRST_ASSOCIATION for the one that a sync names
+            first. None for plain key order.
     """
 
     modes: frozenset[Mode]

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reverse_etl.auth import Claims, OAuth, client_credentials, jwt_bearer
 from reverse_etl.destinations.protocol import (
+    FIRST_ASSOCIATION,
     Batch,
     BatchResult,
     Capabilities,
@@ -69,6 +70,8 @@ COLLECTIONS = Capabilities(
     gives_ids=True,
     can_erase=True,
     optional_settings=(_API_SETTING,),
+    # Children of one parent lock it: they go in one request, not in two at once.
+    order_by=FIRST_ASSOCIATION,
 )
 BULK = dataclasses.replace(
     COLLECTIONS, max_batch_rows=10_000, max_batch_bytes=MAX_JOB_BYTES

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from reverse_etl import change_query
 from reverse_etl.change_query import Actions, actions, field_names, gentlest_removal
+from reverse_etl.destinations.protocol import FIRST_ASSOCIATION
 from reverse_etl.modes import Action, Mode, Removal
 from reverse_etl.spec import (
     Association,
@@ -102,7 +103,7 @@ def queries(spec: SyncSpec, dialect: str, columns=COLUMNS) -> list[exp.Expr]:
                 only_withdrawals=False,
                 dialect=dialect,
             )
-            for order_by in (None, "company")
+            for order_by in (None, "company", FIRST_ASSOCIATION)
         ),
         change_query.wanted_query(spec, columns, compared=COMPARED, dialect=dialect),
         change_query.withdrawn_query(
@@ -152,6 +153,24 @@ def test_names_and_values_of_a_user_stay_inside_quotes():
 
     for query in queries(spec, "duckdb", columns):
         assert len(sqlglot.parse(query.sql("duckdb"), dialect="duckdb")) == 1
+
+
+def test_rows_of_one_parent_go_next_to_each_other():
+    def sorted_by(order_by: str | None) -> str:
+        query = change_query.plan_query(
+            SPEC,
+            COLUMNS,
+            compared=COMPARED,
+            wanted_actions=ACTIONS,
+            order_by=order_by,
+            only_withdrawals=False,
+            dialect="duckdb",
+        )
+        return query.sql("duckdb")
+
+    assert sorted_by(FIRST_ASSOCIATION) == sorted_by("company")
+    assert sorted_by("company") != sorted_by(None)
+    assert sorted_by("unknown") == sorted_by(None)
 
 
 def test_field_names_skip_constants_and_keep_their_places():
