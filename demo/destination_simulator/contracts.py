@@ -133,8 +133,8 @@ def _operation(
     unknown = sorted(set(described) - _SETTINGS)
     if unknown:
         raise ContractError(f"{place}: a contract has no '{unknown[0]}'")
-    headers = described.get("headers") or {}
-    json_fields = described.get("json_fields") or []
+    headers = described.get("headers", {})
+    json_fields = described.get("json_fields", [])
     if not isinstance(headers, dict) or not isinstance(json_fields, list):
         raise ContractError(f"{place}: headers are an object, json_fields a list")
     media_type = described.get("media_type")
