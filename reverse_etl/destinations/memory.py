@@ -55,11 +55,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class SentBatch:
-    """A batch as it came in: its action, its rows and its key."""
+    """A batch as it came in: its action, its rows, its key and its run."""
 
     action: Action
     rows: tuple[tuple[Op, str], ...]
     idempotency_key: str
+    run_id: str
 
 
 @dataclass
@@ -146,6 +147,7 @@ class MemoryDestination:
                 batch.action,
                 tuple((record.op, record.key) for record in records),
                 batch.idempotency_key,
+                batch.run_id,
             )
         )
         known = self._keys_seen.get(batch.idempotency_key)
