@@ -14,6 +14,7 @@ from typing import TypeAlias
 from reverse_etl.accounts import read_limits
 from reverse_etl.destinations.placeholders import Template, parse_template
 from reverse_etl.destinations.protocol import (
+    ANY_ASSOCIATION,
     Capabilities,
     Credential,
     Idempotency,
@@ -483,6 +484,7 @@ def _read_object(item: Item) -> CustomObject:
             can_erase=Action.ERASE in requests,
             settings=tuple(sorted(scope.settings - set(may_miss))),
             optional_settings=may_miss,
+            associations=ANY_ASSOCIATION,
         ),
         requests,
     )

@@ -59,6 +59,7 @@ CONTACTS = Capabilities(
     gives_ids=True,
     can_erase=True,
     optional_settings=("role",),
+    associations=("company",),
 )
 COMPANIES = Capabilities(
     modes=frozenset({Mode.UPSERT, Mode.UPDATE, Mode.MIRROR}),

@@ -24,6 +24,10 @@ FIRST_ASSOCIATION = "*"
 """For `Capabilities.order_by`, where association names are the user's own."""
 
 
+ANY_ASSOCIATION = ("*",)
+"""For `Capabilities.associations`, where their names are the user's own."""
+
+
 class Idempotency(StrEnum):
     """What sending a batch a second time does, when nobody knows about the first.
 
@@ -62,6 +66,8 @@ class Capabilities:
         can_erase: Whether it carries out Action.ERASE.
         settings: Settings that a sync of this object must give.
         optional_settings: Settings that it may give.
+        associations: Names of the records that one may belong to; ANY_ASSOCIATION where
+            they are the user's own.
         order_by: Match or association name whose equal values go next to each other,
             where neighbours share a lock: FIRST_ASSOCIATION for the one that a sync names
             first. None for plain key order.
@@ -83,6 +89,7 @@ class Capabilities:
     can_erase: bool = False
     settings: tuple[str, ...] = ()
     optional_settings: tuple[str, ...] = ()
+    associations: tuple[str, ...] = ()
     order_by: str | None = None
 
 

@@ -27,6 +27,7 @@ from reverse_etl.accounts import (
 )
 from reverse_etl.destinations.custom_http import read_custom_types
 from reverse_etl.destinations.protocol import (
+    ANY_ASSOCIATION,
     Capabilities,
     DestinationType,
     Opened,
@@ -246,6 +247,7 @@ def _problems(spec: SyncSpec, found: Capabilities) -> Iterator[str]:
     if spec.mode is Mode.MIRROR and spec.on_removal is Removal.NOTHING:
         yield "mode 'mirror' takes away what left; with on_remove 'nothing' use 'upsert'."
     yield from _match_problems(spec, found)
+    yield from _association_problems(spec, found)
     settings = (*found.settings, *found.optional_settings)
     for name in spec.settings:
         if name not in settings:
@@ -270,6 +272,18 @@ def _match_problems(spec: SyncSpec, found: Capabilities) -> Iterator[str]:
     missing = [name for name in known if name not in given]
     if found.requires_all_match_fields and missing and (given or len(known) > 1):
         yield f"match: '{spec.destination}' needs {' and '.join(missing)} too."
+
+
+def _association_problems(spec: SyncSpec, found: Capabilities) -> Iterator[str]:
+    if found.associations == ANY_ASSOCIATION:
+        return
+    for each in spec.associations:
+        if each.name not in found.associations:
+            yield (
+                f"associations: '{spec.destination}' ties no '{spec.object}' to "
+                f"'{each.name}'.{nearest(each.name, found.associations)} "
+                f"{_known(found.associations)}"
+            )
 
 
 def _known(names: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reverse_etl.auth import Claims, OAuth, client_credentials, jwt_bearer
 from reverse_etl.destinations.protocol import (
+    ANY_ASSOCIATION,
     FIRST_ASSOCIATION,
     Batch,
     BatchResult,
@@ -70,6 +71,7 @@ COLLECTIONS = Capabilities(
     gives_ids=True,
     can_erase=True,
     optional_settings=(_API_SETTING,),
+    associations=ANY_ASSOCIATION,
     # Children of one parent lock it: they go in one request, not in two at once.
     order_by=FIRST_ASSOCIATION,
 )

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from reverse_etl.destinations.protocol import (
+    ANY_ASSOCIATION,
     Batch,
     BatchResult,
     Capabilities,
@@ -59,6 +60,7 @@ CAPABILITIES = Capabilities(
     gives_ids=True,
     can_erase=True,
     optional_settings=("form", "max_batch_rows"),
+    associations=ANY_ASSOCIATION,
 )
 
 _MOST_ROWS = 10_000

@@ -30,7 +30,7 @@ from reverse_etl.errors import (
     UnknownDestinationError,
 )
 from reverse_etl.modes import Mode, Removal
-from reverse_etl.spec import Guards, MatchMapping, SyncSpec
+from reverse_etl.spec import Association, Guards, MatchMapping, SyncSpec
 from warehouse.values import Relation
 
 SECRET = "s3cret-that-nobody-may-see"
@@ -328,6 +328,34 @@ def test_what_a_destination_cannot_do_is_refused_with_the_file_to_open(
         capabilities_of(spec)
 
     assert "'mailer__people' in models/_exposures.yml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("destination", "object_name", "names", "problem"),
+    [
+        ("intercom", "contacts", ["company"], None),
+        ("intercom", "contacts", ["compny"], "Did you mean 'company'?"),
+        ("salesforce", "Contact", ["Account.Key__c"], None),
+        ("braze", "users", ["company"], "'braze' ties no 'users' to 'company'"),
+    ],
+)
+def test_an_association_is_one_that_the_destination_has(
+    destination: str, object_name: str, names: list[str], problem: str | None
+):
+    spec = dataclasses.replace(
+        SPEC,
+        destination=destination,
+        object=object_name,
+        mode=Mode.UPSERT,
+        match=(MatchMapping("external_id", "customer_id"),),
+        associations=tuple(Association(name, "account_id") for name in names),
+    )
+
+    if problem is None:
+        assert capabilities_of(spec).associations
+    else:
+        with pytest.raises(SpecError, match=re.escape(problem)):
+            capabilities_of(spec)
 
 
 def test_no_representation_shows_a_credential():
