@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import shlex
 import signal
 import threading
 from collections.abc import Mapping, Sequence
@@ -68,7 +69,10 @@ def render_environs(url: str, environs: Sequence[Mapping[str, str]]) -> str:
     """What to put into the environment, for a shell to read."""
     lines = [f"# {url}: Ctrl-C stops it"]
     for environ in environs:
-        lines += ["", *(f"export {name}={value}" for name, value in environ.items())]
+        lines += [
+            "",
+            *(f"export {name}={shlex.quote(value)}" for name, value in environ.items()),
+        ]
     return "\n".join(lines)
 
 
