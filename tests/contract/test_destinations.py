@@ -7,6 +7,7 @@ and against the vendor's own specification where that is on this machine.
 
 import contextlib
 import copy
+import functools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -203,18 +204,43 @@ def simulators() -> Iterator[Simulator]:
         yield running
 
 
+class Specifications:
+    """What the vendors' own specifications say of the requests of a test.
+
+    Attributes:
+        checked: Operations that requests were held against.
+        problems: What was wrong with them.
+    """
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.checked: set[str] = set()
+        self.problems: list[str] = []
+        if vendor_specs.specs_folder() is not None:
+            for vendor in set(vendor_specs.FILES) & set(simulator.tools):
+                simulator.watch(vendor, functools.partial(self._check, vendor))
+
+    def clear(self) -> None:
+        self.checked.clear()
+        self.problems.clear()
+
+    def _check(self, vendor: str, route: Route, call: Call) -> None:
+        if route.operation in NOT_IN_SPECIFICATIONS.get(vendor, ()):
+            return
+        operations = vendor_specs.matching(vendor, call)
+        if not operations:
+            self.problems.append(f"{vendor} {route.operation}: there is no such path")
+        for operation in operations:
+            self.checked.add(operation.name)
+            self.problems += [
+                f"{vendor} {operation.name}: {problem}"
+                for problem in operation.problems(call)
+                if not DIFFERENCES.get(vendor, _NOTHING).search(problem)
+            ]
+
+
 @pytest.fixture(scope="module")
-def problems(simulators: Simulator) -> list[str]:
-    """What is wrong with requests by the vendors' own specifications."""
-    found: list[str] = []
-
-    def watching(vendor: str) -> Callable[[Route, Call], None]:
-        return lambda route, call: found.extend(vendor_problems(vendor, route, call))
-
-    if vendor_specs.specs_folder() is not None:
-        for vendor in set(vendor_specs.FILES) & set(simulators.tools):
-            simulators.watch(vendor, watching(vendor))
-    return found
+def specifications(simulators: Simulator) -> Specifications:
+    return Specifications(simulators)
 
 
 NOT_IN_SPECIFICATIONS: Mapping[str, frozenset[str]] = {
@@ -243,20 +269,6 @@ DIFFERENCES: Mapping[str, re.Pattern[str]] = {
     "intercom": re.compile(r"custom_attributes/\w+: null is not of type"),
 }
 """Where a vendor's file is narrower than what the vendor is known to take."""
-
-
-def vendor_problems(vendor: str, route: Route, call: Call) -> list[str]:
-    if route.operation in NOT_IN_SPECIFICATIONS.get(vendor, ()):
-        return []
-    operations = vendor_specs.matching(vendor, call)
-    if not operations:
-        return [f"{vendor} {route.operation}: {call.method} has no such path"]
-    return [
-        f"{vendor} {operation.name}: {problem}"
-        for operation in operations
-        for problem in operation.problems(call)
-        if not DIFFERENCES.get(vendor, _NOTHING).search(problem)
-    ]
 
 
 def opened(simulator: Simulator, subject: Subject) -> Opened:
@@ -308,12 +320,12 @@ def destinations(simulators: Simulator) -> Iterator[Destinations]:
 def world(
     destinations: Destinations,
     simulators: Simulator,
-    problems: list[str],
+    specifications: Specifications,
     subject: Subject,
 ) -> Iterator[World]:
     tool = subject.destination
     simulators.reset(tool)
-    problems.clear()
+    specifications.clear()
     created = destinations.world(subject)
     if subject.base is not None:
         base = destinations.world(subject.base)
@@ -324,7 +336,7 @@ def world(
     yield created
     assert simulators.tools[tool].crashes == []
     assert simulators.breaches(tool) == ()
-    assert problems == []
+    assert specifications.problems == []
 
 
 @pytest.mark.parametrize(("subject", "step"), STEPS)
@@ -733,6 +745,26 @@ def test_it_shows_no_secret_and_counts_its_requests(world):
     arrivals = len(world.simulator.arrivals(world.tool)) - arrived
     assert world.destination.request_count - before == arrivals > 0
     assert world.simulator.token_of(world.tool) not in repr(world.destination)
+
+
+@pytest.mark.skipif(
+    vendor_specs.specs_folder() is None,
+    reason="the vendors' specifications are not on this machine: set "
+    f"{vendor_specs.SPECS_VARIABLE} to their folder",
+)
+@pytest.mark.parametrize(
+    "subject",
+    [subject for subject in SUBJECTS if subject.destination in vendor_specs.FILES],
+    ids=lambda subject: subject.name,
+)
+def test_requests_are_held_against_the_vendors_own_specification(world, specifications):
+    write = next(
+        step for step in steps(world.destination.capabilities) if not step.takes_away
+    )
+
+    world.deliver(write, [1])
+
+    assert specifications.checked
 
 
 def test_every_destination_has_a_tool_or_a_reason():
