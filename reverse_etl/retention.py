@@ -234,7 +234,7 @@ def _forget_plan(
                     kind="TABLE",
                     actions=[
                         exp.Drop(
-                            this=exp.column(exp.to_identifier(name, quoted=True)),
+                            tables=[exp.column(exp.to_identifier(name, quoted=True))],
                             kind="COLUMN",
                         )
                     ],

@@ -1,6 +1,6 @@
 {# One of the tables that syncs keep their record in, which are made by the first sync and not by dbt.
 
-   Args: name (sync_runs, sync_outcomes, sync_rejected, sync_snapshot).
+   Args: name (sync_runs, sync_outcomes, sync_rejected, sync_snapshot, plan__<sync>).
    Returns: the relation; none where nothing was sent yet. #}
 {% macro retl_table(name) -%}
     {%- if not execute -%}
@@ -9,21 +9,18 @@
     {{ return(load_relation(api.Relation.create(database=target.database, schema='retl', identifier=name))) }}
 {%- endmacro %}
 
-{# The plans that are in the warehouse: the rows that runs are about to send, or were.
+{# The plans that are in the warehouse: the rows that the project's syncs are about to send, or were.
 
-   Returns: a list of table names, plan__<sync>. #}
-{% macro retl_plans() -%}
-    {%- if not execute or retl_table('sync_runs') is none -%}
-        {{ return([]) }}
-    {%- endif -%}
+   Returns: a list of names of syncs that have one. #}
+{% macro syncs_with_a_plan() -%}
     {%- set names = [] -%}
-    {%- for relation in adapter.list_relations_without_caching(
-        api.Relation.create(database=target.database, schema='retl')
-    ) -%}
-        {%- if relation.identifier.startswith('plan__') -%}
-            {%- do names.append(relation.identifier) -%}
-        {%- endif -%}
-    {%- endfor -%}
+    {%- if execute -%}
+        {%- for exposure in graph.exposures.values() -%}
+            {%- if exposure.config.meta.sync is defined and retl_table('plan__' ~ exposure.name) is not none -%}
+                {%- do names.append(exposure.name) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
     {{ return(names | sort) }}
 {%- endmacro %}
 

@@ -1,16 +1,16 @@
 -- A plan holds what was to be sent, and is dropped when its run is over; `kenning sync purge`
 -- drops what is left all the same.
 {{ config(severity='warn', meta={'owner': 'marketing-operations@example.com'}) }}
-{% set plans = retl_plans() %}
-{% if not plans %}
+{% set planned = syncs_with_a_plan() %}
+{% if not planned %}
 {{ nothing_to_test() }}
 {% else %}
 with
 
 plans as (
 
-    {% for plan in plans -%}
-    select '{{ plan }}' as plan_table, '{{ plan[6:] }}' as sync_name
+    {% for name in planned -%}
+    select '{{ name }}' as sync_name
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -24,7 +24,7 @@ open_runs as (
 
 plans_without_a_run as (
 
-    select plans.plan_table
+    select plans.sync_name
 
     from plans
     left join open_runs on plans.sync_name = open_runs.sync_name

@@ -2,7 +2,7 @@
 
 import io
 
-from cli.progress import ProgressPrinter
+from cli.progress import ProgressPrinter, bar
 from orchestration.progress import Progress
 
 
@@ -60,3 +60,38 @@ def test_line_that_was_changing_is_ended_when_the_run_stops():
         tell(Progress("publish", "copying"))
 
     assert stream.getvalue() == "\r\x1b[2K   0.0 s  publish           copying\n"
+
+
+def test_terminal_line_has_a_bar_where_it_is_known_how_much_is_done():
+    stream = io.StringIO()
+    tell = ProgressPrinter(stream, is_terminal=True, seconds=Clock())
+
+    tell(Progress("syncs", "5 of 10 rows", share=0.5))
+
+    assert stream.getvalue().endswith("5 of 10 rows  [############------------]  50%")
+
+
+def test_line_that_changes_stays_in_one_row_of_a_narrow_terminal():
+    stream = io.StringIO()
+    tell = ProgressPrinter(
+        stream, is_terminal=True, seconds=Clock(), columns=lambda: 40
+    )
+
+    tell(Progress("syncs", "a message of many words", share=0.5))
+
+    assert len(stream.getvalue().removeprefix("\r\x1b[2K")) == 39
+
+
+def test_log_has_no_bar():
+    stream, clock = io.StringIO(), Clock()
+    tell = ProgressPrinter(stream, is_terminal=False, seconds=clock)
+
+    clock.now += 20
+    tell(Progress("syncs", "5 of 10 rows", share=0.5))
+
+    assert stream.getvalue().endswith("5 of 10 rows\n")
+
+
+def test_bar_is_empty_at_first_and_full_in_the_end():
+    assert bar(0) == f"[{'-' * 24}]   0%"
+    assert bar(1) == f"[{'#' * 24}] 100%"
