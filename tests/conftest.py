@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Fixtures that start nothing until a test asks for them.
+pytest_plugins = ("tests.postgres_server",)
+
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
