@@ -367,6 +367,39 @@ def test_a_wrong_token_stops_with_advice(simulator, waits):
         destination.send(batch(*PEOPLE))
 
 
+def test_every_try_of_a_batch_carries_its_key(destination, simulator):
+    keys: list[str | None] = []
+    simulator.watch(
+        "mailer", lambda _, call: keys.append(call.headers.get("idempotency-key"))
+    )
+    simulator.script("mailer", Fault(FaultKind.DROP_AFTER))
+
+    destination.send(batch(*PEOPLE))
+
+    assert keys == ["key of upsert", "key of upsert"]
+
+
+def test_an_answer_about_other_rows_is_no_success(simulator, destination):
+    simulator.script(
+        "mailer",
+        Fault(
+            FaultKind.STATUS,
+            status=200,
+            body={
+                "results": [
+                    {"id": "b", "status": "created"},
+                    {"id": "a", "status": "created"},
+                ]
+            },
+        ),
+    )
+
+    with pytest.raises(FatalDeliveryError) as caught:
+        destination.send(batch(*PEOPLE))
+
+    assert caught.value.is_in_doubt
+
+
 @pytest.mark.parametrize("action", [Action.DELETE, Action.ERASE])
 def test_a_deletion_names_ids_alone(destination, simulator, action):
     destination.send(batch(*PEOPLE))
