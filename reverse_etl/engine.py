@@ -24,7 +24,7 @@ from reverse_etl.destinations.protocol import (
     RateLimit,
     Record,
 )
-from reverse_etl.errors import SpecError
+from reverse_etl.errors import LedgerError, SpecError
 from reverse_etl.events import (
     BatchAnswered,
     BatchTroubled,
@@ -572,6 +572,8 @@ def _end(run: _Run, done: _Done, stop: Stop | None) -> None:
         "resume_at": None if done.resume_at is None else as_utc(done.resume_at),
         "finished_at": as_utc(run.now()),
     }
+    if stop is None:
+        _check_complete(run, done, batches)
     if stop is None or run.is_whole:
         done.outcomes = run.record.settle(
             done.run_id,
@@ -595,6 +597,21 @@ def _end(run: _Run, done: _Done, stop: Stop | None) -> None:
         f"doubt, {outcomes.cancelled} not sent, "
         f"{done.planned - outcomes.total} left, {done.requests} requests"
     )
+
+
+def _check_complete(run: _Run, done: _Done, batches: Sequence[LedgerBatch]) -> None:
+    """Every row of a plan that came to its end has an answer.
+
+    Raises:
+        LedgerError: Some were forgotten on the way.
+    """
+    finished = sum(batch.row_count for batch in batches if batch.is_finished)
+    if finished != done.planned:
+        raise LedgerError(
+            f"Run {done.run_id} of sync '{run.spec.name}' planned {done.planned} rows and "
+            f"knows what became of {finished}. This is a fault of Kenning; please report "
+            "it. The next run goes on with the rest."
+        )
 
 
 def _judge(run: _Run, done: _Done, stop: Stop | None) -> None:

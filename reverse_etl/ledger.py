@@ -120,6 +120,11 @@ class LedgerBatch:
         """Rows in it."""
         return sum(span.row_count for span in self.spans)
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run is done with it."""
+        return self.state in FINAL_STATES or self.state is BatchState.SETTLED
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -281,7 +286,7 @@ class Ledger:
 
     def compact(self, lease: Lease, run_id: str) -> None:
         """Put finished batches of the same fate together, so that few remain."""
-        finished = [batch for batch in self.batches(run_id) if _is_finished(batch)]
+        finished = [batch for batch in self.batches(run_id) if batch.is_finished]
         kept, removed = _together(finished)
         if removed:
             self.write(lease, run_id, Writing(batches=kept, removed=removed))
@@ -298,7 +303,7 @@ class Ledger:
                     uncounted=batch.uncounted,
                 )
                 for batch in self.batches(run_id)
-                if _is_finished(batch)
+                if batch.is_finished
             ]
         )
         with self._writing(lease) as connection:
@@ -520,10 +525,6 @@ def open_ledger(place: Place, *, holder: Holder | None = None) -> Iterator[Ledge
     """
     with open_database(place) as database:
         yield Ledger(database, holder or this_process())
-
-
-def _is_finished(batch: LedgerBatch) -> bool:
-    return batch.state in FINAL_STATES or batch.state is BatchState.SETTLED
 
 
 def _together(

@@ -244,9 +244,7 @@ class Sender:
             (span.last for batch in batches for span in batch.spans), default=0
         )
         self._answered_rows = sum(
-            batch.row_count
-            for batch in batches
-            if batch.state in FINAL_STATES or batch.state is BatchState.SETTLED
+            batch.row_count for batch in batches if batch.is_finished
         )
         self._cursor = 1
         self._ready: deque[_UnderWay] = deque()

@@ -23,6 +23,7 @@ from reverse_etl.errors import (
     ErrorClass,
     FatalDeliveryError,
     JobLostError,
+    LedgerError,
     QuotaExhaustedError,
     RetryableDeliveryError,
 )
@@ -129,6 +130,43 @@ def test_rows_that_are_busy_are_tried_again_in_the_same_run_and_alone(world):
 
     assert (report.added, report.rejected) == (16, 0)
     assert sorted(len(rows) for rows in rows_of(destination)) == [1, 1, 1, 8, 8]
+
+
+def test_a_run_waits_for_what_is_to_be_tried_again_before_it_ends(world):
+    world.change_policy(row_waits_s=(0.05,), batch_waits_s=(0.05,))
+    destination = memory_destination(
+        no_answer(), max_batch_rows=16, busy_keys={"k03": 1}
+    )
+
+    report = world.run(destination)
+
+    assert (report.status, report.added, report.cancelled) == ("succeeded", 16, 0)
+
+
+def test_a_run_that_forgets_rows_fails_loudly(world):
+    inner = world.ledger.write
+
+    def forgetful(lease, run_id, writing):
+        kept = [each for each in writing.batches if each.state != "acked"]
+        inner(lease, run_id, replace(writing, batches=kept))
+
+    world.ledger.write = forgetful
+
+    with pytest.raises(LedgerError, match="planned 16 rows and knows what became of 0"):
+        world.run(memory_destination(max_batch_rows=4))
+
+
+def test_a_doubt_stays_when_a_later_attempt_did_nothing_for_certain(world):
+    world.change_policy(max_troubles=2)
+    destination = memory_destination(lost_answer(), no_answer(), max_batch_rows=16)
+    world.run(destination)
+    world.later(hours=25)
+    world.have_people()
+
+    report = world.run(destination)
+
+    assert destination.records == {}
+    assert report.removed == 16
 
 
 def test_rows_that_stay_busy_wait_longer_from_run_to_run(world):
@@ -321,6 +359,8 @@ def test_who_withdrew_is_still_in_the_answer_of_a_job_that_is_asked_for_later(wo
 
     assert rejected(world, "error_code") == [("refused",)]
     assert "k02" not in destination.records
+    assert "k04" in world.snapshot()
+    assert "k03" not in world.snapshot()
     assert (report.removed, report.rejected) == (1, 1)
 
 
