@@ -80,22 +80,23 @@ _STOPS: Mapping[str, ErrorClass] = {
     "42": ErrorClass.CONFIG,
     "42501": ErrorClass.PERMISSION,
 }
-# What the server says when it lets nobody in comes without a SQLSTATE.
+_ROLLED_BACK = "40"
+
+# What is said when a connection does not come about has no SQLSTATE.
 _NO_ENTRY: tuple[tuple[str, str], ...] = (
     ("authentication failed", "28P01"),
     ("no password supplied", "28P01"),
     ("pg_hba.conf", "28000"),
     ("certificate", "28000"),
-    ("SSL", "28000"),
-    ("role ", "28000"),
-    ("database ", "3D000"),
+    ("does not support SSL", "28000"),
+    ("does not exist", "3D000"),
 )
 _ADVICE: Mapping[str, str] = {
     "28000": (
         "It does not let this user in from here, or its certificate could not be "
         "verified. Check the user, pg_hba.conf there, and sslrootcert in the url."
     ),
-    "3D000": "There is no such database. Check the url.",
+    "3D000": "There is no such database or user. Check the url.",
     "42P01": "There is no such table. Check the sync's object and settings.schema.",
     "42P10": (
         "The table has no unique index on exactly the columns that the sync matches by, "
@@ -176,7 +177,9 @@ class PostgresDestination:
                     rejected = self._apply(connection, target, batch)
                     is_committing = True
         except psycopg.Error as error:
-            raise self._told(error, is_committing=is_committing) from None
+            raise self._told(
+                error, error.sqlstate, is_committing=is_committing
+            ) from None
         return rejected
 
     def _apply(
@@ -227,12 +230,16 @@ class PostgresDestination:
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         if connection is None:
-            connection = psycopg.connect(
-                self._connection_text.reveal(),
-                autocommit=True,
-                # Between us and the server may be one that shares connections.
-                prepare_threshold=None,
-            )
+            try:
+                connection = psycopg.connect(
+                    self._connection_text.reveal(),
+                    autocommit=True,
+                    # Between us and the server may be one that shares connections.
+                    prepare_threshold=None,
+                )
+            except psycopg.OperationalError as error:
+                code = error.sqlstate or no_entry_code(str(error))
+                raise self._told(error, code) from None
         try:
             yield connection
         except psycopg.OperationalError:
@@ -245,6 +252,8 @@ class PostgresDestination:
 
     def _target_table(self, connection: "psycopg.Connection") -> TargetTable:
         """The table as it is when the first batch comes, and `_retl_batch` beside it."""
+        import psycopg  # noqa: PLC0415  an extra
+
         with self._lock:
             if self._target is not None:
                 return self._target
@@ -260,10 +269,13 @@ class PostgresDestination:
             batches = connection.execute(
                 statements.READ_COLUMNS, (self._schema, statements.BATCHES)
             ).fetchall()
-            with connection.transaction():
-                if not batches:
+            if not batches:
+                # Another sync may create it at the same time.
+                with contextlib.suppress(
+                    psycopg.errors.DuplicateTable, psycopg.errors.UniqueViolation
+                ):
                     execute(connection, statements.create_batches(self._schema))
-                execute(connection, statements.forget_batches(self._schema))
+            execute(connection, statements.forget_batches(self._schema))
             self._target = TargetTable(
                 self._schema,
                 self._name,
@@ -274,9 +286,10 @@ class PostgresDestination:
             )
             return self._target
 
-    def _told(self, error: "psycopg.Error", *, is_committing: bool) -> DeliveryError:
+    def _told(
+        self, error: "psycopg.Error", code: str | None, *, is_committing: bool = False
+    ) -> DeliveryError:
         """What an error means, without the server's own words, which quote values."""
-        code = error.sqlstate or _no_entry_code(error)
         place = f"PostgreSQL table '{self._schema}.{self._name}'"
         family = (code or "")[:2]
         if code is not None and family in ROW_FAMILIES:
@@ -296,7 +309,7 @@ class PostgresDestination:
         return RetryableDeliveryError(
             f"{place} did not take a batch ({code or type(error).__name__}). The sync "
             "stopped here. Run it again later: it goes on with what is missing.",
-            is_in_doubt=is_committing,
+            is_in_doubt=is_committing and family != _ROLLED_BACK,
             code=code,
         )
 
@@ -310,11 +323,8 @@ class PostgresDestination:
         self._http.sleep(self._http.jitter() * min(longest, policy.max_wait_s))
 
 
-def _no_entry_code(error: "psycopg.Error") -> str | None:
-    """The SQLSTATE of a refused connection, read from its text; None for any other."""
-    said = str(error)
-    if "FATAL" not in said and "SSL" not in said:
-        return None
+def no_entry_code(said: str) -> str | None:
+    """The SQLSTATE of a connection that was refused for good, from what was said."""
     return next((code for words, code in _NO_ENTRY if words in said), None)
 
 

@@ -683,6 +683,36 @@ def test_a_door_that_stays_shut_is_not_knocked_on_again(
     assert waits == []
 
 
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ('FATAL:  password authentication failed for user "u"', "28P01"),
+        ("fe_sendauth: no password supplied", "28P01"),
+        ('FATAL:  no pg_hba.conf entry for host "10.0.0.1"', "28000"),
+        ("SSL error: certificate verify failed", "28000"),
+        ("server does not support SSL, but SSL was required", "28000"),
+        ('FATAL:  database "d" does not exist', "3D000"),
+        ("FATAL:  the database system is starting up", None),
+        ("FATAL:  sorry, too many clients already", None),
+        ("SSL SYSCALL error: Connection reset by peer", None),
+        ("Connection refused", None),
+    ],
+)
+def test_only_what_stays_so_counts_as_a_shut_door(said, code):
+    assert postgres.no_entry_code(said) == code
+
+
+def test_syncs_that_come_first_at_the_same_time_do_not_disturb_each_other(table):
+    def send(number: int) -> None:
+        with opened(table.url) as destination:
+            destination.send(batch([record(f"{number}")], key=f"key-{number}"))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(send, range(6)))
+
+    assert table.rows("select count(*) from people") == [(6,)]
+
+
 def test_the_password_can_be_given_apart(table):
     login, _, place = table.url.removeprefix("postgresql://").partition("@")
     user, _, password = login.partition(":")
