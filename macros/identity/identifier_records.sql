@@ -131,11 +131,11 @@
     mod({{ quick_hash(["'" ~ entry.model ~ ' ' ~ columns | map(attribute='type') | join(' ') ~ "'"] + columns | map(attribute='expression') | list) }}, 1048576)
 {%- endmacro %}
 
-{# What the identity stage reads of the rows of a group, as one number.
+{# What the identity stage reads of a row, as one number; those of a group of rows are added up.
 
-   Args: entry (of vars.identifier_sources). Returns: an aggregate expression over its model's columns. #}
-{% macro rows_digest(entry) -%}
-    {{ summed_hash(identifier_columns(entry) | map(attribute='expression') | list + [entry.record_key, entry.seen_at or "''"]) }}
+   Args: entry (of vars.identifier_sources). Returns: a whole-number expression over its model's columns. #}
+{% macro row_digest(entry) -%}
+    {{ summable_hash(identifier_columns(entry) | map(attribute='expression') | list + [entry.record_key, entry.seen_at or "''"]) }}
 {%- endmacro %}
 
 {# The condition for rows of a source to count. Args: entry. Returns: a condition over its model's columns. #}

@@ -22,17 +22,17 @@
     farm_fingerprint(to_json_string([{% for expression in expressions %}cast({{ expression }} as string){{ ', ' if not loop.last }}{% endfor %}]))
 {%- endmacro %}
 
-{# A sum of quick hashes, too large a number for 64 bits.
+{# A quick hash as a number of which many can be added up and taken away: 64 bits do not hold such a sum.
 
-   Args: expressions (list of SQL expressions). Returns: an aggregate expression. #}
-{% macro summed_hash(expressions) -%}
-    {{ return(adapter.dispatch('summed_hash', 'kenning')(expressions)) }}
+   Args: expressions (list of SQL expressions). Returns: a whole-number expression. #}
+{% macro summable_hash(expressions) -%}
+    {{ return(adapter.dispatch('summable_hash', 'kenning')(expressions)) }}
 {%- endmacro %}
 
-{% macro default__summed_hash(expressions) -%}
-    sum(cast({{ quick_hash(expressions) }} as decimal(38, 0)))
+{% macro default__summable_hash(expressions) -%}
+    cast({{ quick_hash(expressions) }} as decimal(38, 0))
 {%- endmacro %}
 
-{% macro duckdb__summed_hash(expressions) -%}
-    sum({{ quick_hash(expressions) }})
+{% macro duckdb__summable_hash(expressions) -%}
+    cast({{ quick_hash(expressions) }} as hugeint)
 {%- endmacro %}

@@ -6,6 +6,7 @@
 ) }}
 
 {% set entries = identifier_source_entries() %}
+{% set no_text = 'cast(null as ' ~ dbt.type_string() ~ ')' %}
 {% set no_time = 'cast(null as ' ~ dbt.type_timestamp() ~ ')' %}
 {% set long_ago = "cast('1900-01-01' as " ~ dbt.type_timestamp() ~ ")" %}
 
@@ -15,57 +16,36 @@
 with
 
 {% if is_incremental() and compared_entries %}
--- Where to look: buckets of rows of which the number or the digest is not what the records have.
-present_buckets as (
+-- Where to look: buckets in which the digests of rows and of records do not cancel each other out.
+differing_buckets as (
 
-    select
-        bucket_rows.bucket,
-        sum(bucket_rows.row_count) as row_count,
-        sum(bucket_rows.content_digest) as content_digest
+    select digests.bucket
 
     from (
         {% for entry in compared_entries %}
         select
             {{ record_bucket(entry) }} as bucket,
-            count(*) as row_count,
-            {{ rows_digest(entry) }} as content_digest
+            {{ row_digest(entry) }} as content_digest
 
         from {{ ref(entry.model) }}
         where {{ is_counted_row(entry) }}
-        group by {{ record_bucket(entry) }}
 
-        {{ 'union all' if not loop.last }}
+        union all
+
         {% endfor %}
-    ) as bucket_rows
-    group by bucket_rows.bucket
+        select
+            known.bucket,
+            -known.content_digest as content_digest
 
-),
-
-known_buckets as (
-
-    select
-        known.bucket,
-        sum(known.record_count) as row_count,
-        sum(known.content_digest) as content_digest
-
-    from {{ this }} as known
-    where
-        known.is_current
-        {% if appended %}
-        and known.source_model not in ('{{ appended | join("', '") }}')
-        {% endif %}
-    group by known.bucket
-
-),
-
-differing_buckets as (
-
-    select coalesce(present_buckets.bucket, known_buckets.bucket) as bucket
-    from present_buckets
-    full outer join known_buckets on present_buckets.bucket = known_buckets.bucket
-    where
-        present_buckets.row_count is distinct from known_buckets.row_count
-        or present_buckets.content_digest is distinct from known_buckets.content_digest
+        from {{ this }} as known
+        where
+            known.is_current
+            {% if appended %}
+            and known.source_model not in ('{{ appended | join("', '") }}')
+            {% endif %}
+    ) as digests
+    group by digests.bucket
+    having sum(digests.content_digest) <> 0
 
 ),
 {% endif %}
@@ -73,6 +53,7 @@ differing_buckets as (
 {% for entry in entries %}
 {% set seen_at = entry.seen_at or no_time %}
 {% set record_key = dbt.cast(entry.record_key, dbt.type_string()) %}
+{% set columns = identifier_columns(entry) %}
 -- Rows of a source that name the same identifiers are one record, kept under its earliest row.
 {{ entry.model }} as (
 
@@ -80,11 +61,15 @@ differing_buckets as (
         {{ record_fingerprint(entry) }} as fingerprint,
         '{{ entry.model }}' as source_model,
         {{ earliest_by(record_key, seen_at, record_key) }} as record_key,
+        {% for slot in range(identifier_slots()) %}
+        {{ columns[slot].expression if slot < columns | length else no_text }}
+            as identifier_{{ slot + 1 }},
+        {% endfor %}
         min({{ seen_at }}) as first_seen_at,
         max({{ seen_at }}) as last_seen_at,
         count(*) as record_count,
-        min({{ record_bucket(entry) }}) as bucket,
-        {{ rows_digest(entry) }} as content_digest,
+        {{ record_bucket(entry) }} as bucket,
+        sum({{ row_digest(entry) }}) as content_digest,
         max({{ entry.appended_at or no_time }}) as last_appended_at
 
     from {{ ref(entry.model) }}
@@ -102,7 +87,7 @@ differing_buckets as (
             from differing_buckets
         )
         {% endif %}
-    group by {{ record_fingerprint(entry) }}
+    group by {{ columns | map(attribute='expression') | join(', ') }}
 
 ),
 
@@ -110,17 +95,7 @@ differing_buckets as (
 present as (
 
     {% for entry in entries %}
-    select
-        fingerprint,
-        source_model,
-        record_key,
-        first_seen_at,
-        last_seen_at,
-        record_count,
-        bucket,
-        content_digest,
-        last_appended_at
-    from {{ entry.model }}
+    select * from {{ entry.model }}
 
     {{ 'union all' if not loop.last }}
 
@@ -142,6 +117,9 @@ grown as (
             when {{ known_is_first }} then known.record_key
             else present.record_key
         end as record_key,
+        {% for slot in range(1, identifier_slots() + 1) %}
+        present.identifier_{{ slot }},
+        {% endfor %}
         case
             when {{ known_is_first }} then known.first_seen_at
             else present.first_seen_at
@@ -198,6 +176,9 @@ differing as (
         compared.fingerprint is not null as is_current,
         compared.source_model,
         compared.record_key,
+        {% for slot in range(1, identifier_slots() + 1) %}
+        compared.identifier_{{ slot }},
+        {% endfor %}
         compared.first_seen_at,
         compared.last_seen_at,
         compared.record_count,
@@ -229,6 +210,9 @@ changed as (
         differing.fingerprint,
         differing.source_model,
         differing.record_key,
+        {% for slot in range(1, identifier_slots() + 1) %}
+        differing.identifier_{{ slot }},
+        {% endfor %}
         differing.first_seen_at,
         differing.last_seen_at,
         differing.record_count,
@@ -263,52 +247,15 @@ changed as (
 ),
 {% endif %}
 
-{% for entry in entries %}
-{{ entry.model }}_identifiers as (
+records as (
 
     select
-        {% for identifier in identifier_columns(entry) %}
-        {{ identifier.expression }} as {{ identifier.column }},
-        {% endfor %}
-        {{ dbt.cast(entry.record_key, dbt.type_string()) }} as source_record_key
-
-    from {{ ref(entry.model) }}
-
-),
-
-{% endfor %}
--- The identifiers themselves are read of changed records only: they are most of the bytes.
-named as (
-
-    {% for entry in entries %}
-    {% set columns = identifier_columns(entry) %}
-    select
-        changed.fingerprint,
-        changed.source_model,
-        changed.record_key,
-        {% for slot in range(identifier_slots()) %}
-        {% if slot < columns | length %}
-        source_rows.{{ columns[slot].column }} as identifier_{{ slot + 1 }},
-        {% else %}
-        cast(null as {{ dbt.type_string() }}) as identifier_{{ slot + 1 }},
-        {% endif %}
-        {% endfor %}
-        changed.first_seen_at,
-        changed.last_seen_at,
-        changed.record_count,
-        changed.bucket,
-        changed.content_digest,
-        changed.last_appended_at,
-        true as is_current
+        changed.*,
+        true as is_current,
+        {{ current_run() }} as changed_run
 
     from changed
-    inner join {{ entry.model }}_identifiers as source_rows
-        on changed.record_key = source_rows.source_record_key
-    where changed.source_model = '{{ entry.model }}'
 
-    {{ 'union all' if not loop.last }}
-
-    {% endfor %}
     {% if is_incremental() %}
     union all
 
@@ -325,20 +272,11 @@ named as (
         gone.bucket,
         gone.content_digest,
         gone.last_appended_at,
-        false as is_current
+        false as is_current,
+        {{ current_run() }} as changed_run
 
     from gone
     {% endif %}
-
-),
-
-records as (
-
-    select
-        named.*,
-        {{ current_run() }} as changed_run
-
-    from named
 
 )
 
