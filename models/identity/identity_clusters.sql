@@ -8,6 +8,8 @@
     meta={'removed_when': 'identifier_count = 0'}
 ) }}
 
+{% set last_run = last_own_run() %}
+
 with
 
 identifier_types as (
@@ -23,36 +25,27 @@ touched as (
     select assignments.anchor_node_id
     from {{ ref('int_identity__assignments') }} as assignments
     where
-        assignments.changed_run > {{ last_own_run() }}
+        assignments.changed_run > {{ last_run }}
         or {{ rules_changed('cluster_rules') }}
 
     union
 
     select history.anchor_node_id
     from {{ ref('int_identity__assignment_history') }} as history
-    where history.changed_run > {{ last_own_run() }}
+    where history.changed_run > {{ last_run }}
 
     union
 
     select assignments.anchor_node_id
     from {{ ref('int_identity__assignments') }} as assignments
     inner join {{ ref('int_identity__nodes') }} as nodes on assignments.node_id = nodes.node_id
-    where nodes.changed_run > {{ last_own_run() }}
+    where nodes.changed_run > {{ last_run }}
 
     union
 
-    select assignments.anchor_node_id
-    from {{ ref('int_identity__assignments') }} as assignments
-    inner join {{ ref('int_identity__links') }} as links
-        on assignments.node_id = links.centre_node_id
-    where links.changed_run > {{ last_own_run() }}
-
-    union
-
-    select assignments.anchor_node_id
-    from {{ ref('int_identity__assignments') }} as assignments
-    inner join {{ ref('int_identity__links') }} as links on assignments.node_id = links.node_id
-    where links.changed_run > {{ last_own_run() }}
+    select edge_counts.anchor_node_id
+    from {{ ref('int_identity__edge_counts') }} as edge_counts
+    where edge_counts.changed_run > {{ last_run }}
 
 ),
 {% endif %}
@@ -61,13 +54,10 @@ members as (
 
     select
         assignments.anchor_node_id,
-        assignments.node_id,
-        assignments.component_id,
         assignments.is_shared,
         nodes.type_rank,
         nodes.first_seen_at,
-        nodes.last_seen_at,
-        nodes.record_count
+        nodes.last_seen_at
 
     from {{ ref('int_identity__assignments') }} as assignments
     inner join {{ ref('int_identity__nodes') }} as nodes on assignments.node_id = nodes.node_id
@@ -101,12 +91,23 @@ sizes as (
         type_counts.anchor_node_id,
         sum(type_counts.identifier_count) as identifier_count,
         sum(type_counts.shared_count) as shared_identifier_count,
-        {{ dbt.listagg(
-            "identifier_types.identifier_type || ':' || "
-            ~ dbt.cast('type_counts.identifier_count', dbt.type_string()),
-            "' '",
-            "order by identifier_types.type_rank"
-        ) }} as identifiers_per_type,
+        -- type by type: to sort texts within each customer takes longer than all the rest
+        trim(
+            {% for type in identifier_type_entries() %}
+            coalesce(
+                '{{ type.type }}:'
+                || cast(
+                    sum(
+                        case
+                            when type_counts.type_rank = {{ type.rank }}
+                                then type_counts.identifier_count
+                        end
+                    ) as {{ dbt.type_string() }}
+                ) || ' ',
+                ''
+            ){{ ' ||' if not loop.last }}
+            {% endfor %}
+        ) as identifiers_per_type,
         {% for type in ['user_id', 'loyalty_id', 'email', 'phone'] %}
         sum(
             case
@@ -152,87 +153,6 @@ sizes as (
 
 ),
 
-member_links as (
-
-    select
-        lefts.anchor_node_id,
-        links.centre_node_id,
-        links.node_id,
-        max(
-            case
-                when
-                    links.is_merging
-                    and not lefts.is_shared
-                    and not rights.is_shared
-                    and lefts.component_id = rights.component_id
-                    then 1
-                else 0
-            end
-        ) as is_edge,
-        count(*) as record_count
-
-    from {{ ref('int_identity__links') }} as links
-    inner join members as lefts on links.centre_node_id = lefts.node_id
-    inner join {{ ref('int_identity__assignments') }} as rights on links.node_id = rights.node_id
-    where links.is_current
-    group by
-        lefts.anchor_node_id,
-        links.centre_node_id,
-        links.node_id
-
-),
-
-edge_counts as (
-
-    select
-        member_links.anchor_node_id,
-        sum(member_links.is_edge) as edge_count,
-        sum(1 - member_links.is_edge) as suppressed_edge_count,
-        sum(case when member_links.is_edge = 1 and member_links.record_count = 1 then 1 else 0 end)
-            as single_record_edge_count
-
-    from member_links
-    group by member_links.anchor_node_id
-
-),
-
-degrees as (
-
-    select
-        ends.anchor_node_id,
-        max(ends.degree) as max_degree
-
-    from (
-        select
-            both_ways.anchor_node_id,
-            both_ways.node_id,
-            count(*) as degree
-
-        from (
-            select
-                member_links.anchor_node_id,
-                member_links.centre_node_id as node_id
-
-            from member_links
-            where member_links.is_edge = 1
-
-            union all
-
-            select
-                member_links.anchor_node_id,
-                member_links.node_id
-
-            from member_links
-            where member_links.is_edge = 1
-        ) as both_ways
-        group by
-            both_ways.anchor_node_id,
-            both_ways.node_id
-    ) as ends
-    group by ends.anchor_node_id
-
-),
-
 measured as (
 
     select
@@ -240,16 +160,16 @@ measured as (
         coalesce(edge_counts.edge_count, 0) as edge_count,
         coalesce(edge_counts.suppressed_edge_count, 0) as suppressed_edge_count,
         coalesce(edge_counts.single_record_edge_count, 0) as single_record_edge_count,
-        coalesce(degrees.max_degree, 0) as max_degree,
+        coalesce(edge_counts.max_degree, 0) as max_degree,
         -- far from a star: most identifiers hang on others than the best linked one
         sizes.identifier_count > 6
-        and sizes.identifier_count > 3 * (1 + coalesce(degrees.max_degree, 0)) as is_deep,
+        and sizes.identifier_count > 3 * (1 + coalesce(edge_counts.max_degree, 0)) as is_deep,
         sizes.is_over_limit = 1
         or sizes.identifier_count > {{ var('supercluster_identifiers') }} as is_supercluster
 
     from sizes
-    left join edge_counts on sizes.anchor_node_id = edge_counts.anchor_node_id
-    left join degrees on sizes.anchor_node_id = degrees.anchor_node_id
+    left join {{ ref('int_identity__edge_counts') }} as edge_counts
+        on sizes.anchor_node_id = edge_counts.anchor_node_id
 
 ),
 

@@ -16,12 +16,6 @@ runs as (
 
 ),
 
-assignments as (
-
-    select * from {{ ref('int_identity__assignments') }}
-
-),
-
 moves as (
 
     select * from {{ ref('int_identity__moves') }}
@@ -37,20 +31,21 @@ identifier_types as (
 type_counts as (
 
     select
-        identifier_types.identifier_type,
-        identifier_types.type_rank,
-        count(*) as identifier_count,
-        sum(case when assignments.is_shared then 1 else 0 end) as shared_count
-
-    from assignments
-    inner join {{ ref('int_identity__nodes') }} as nodes on assignments.node_id = nodes.node_id
-    inner join identifier_types on nodes.type_rank = identifier_types.type_rank
-    where
-        assignments.anchor_node_id is not null
-        and nodes.entity = 'customer'
-    group by
-        identifier_types.identifier_type,
+        map_counts.identifier_type,
+        map_counts.identifier_count,
+        map_counts.shared_count,
         identifier_types.type_rank
+
+    from (
+        select
+            identity_map.identifier_type,
+            count(*) as identifier_count,
+            sum(case when identity_map.is_shared then 1 else 0 end) as shared_count
+
+        from {{ ref('identity_map') }} as identity_map
+        group by identity_map.identifier_type
+    ) as map_counts
+    inner join identifier_types on map_counts.identifier_type = identifier_types.identifier_type
 
 ),
 

@@ -189,7 +189,52 @@ parted as (
 
 ),
 
+-- Identifiers that merge nobody, and why.
+unmerging as (
+
+    select
+        nodes.node_id,
+        case
+            when nodes.status = 'shared' then 'max_linked'
+            when nodes.status = 'attached' then 'attach_only'
+            else repairs.rule_name
+        end as rule_name,
+        case
+            when nodes.status = 'shared' then nodes.shared_linked_type
+            when nodes.status <> 'attached' then repairs.linked_type
+        end as linked_type,
+        case
+            when nodes.status = 'shared' then nodes.shared_limit
+            when nodes.status <> 'attached' then repairs.linked_limit
+        end as linked_limit,
+        case
+            when nodes.status = 'shared' then nodes.shared_count
+            when nodes.status <> 'attached' then repairs.linked_count
+        end as linked_count
+
+    from nodes
+    left join repairs on nodes.node_id = repairs.node_id
+    where
+        nodes.status in ('shared', 'attached')
+        or repairs.is_demoted
+
+),
+
 -- Of an edge with two ends that merge nobody, the weaker end says why.
+telling_ends as (
+
+    select
+        suppressed.centre_node_id,
+        suppressed.node_id,
+        suppressed.source_model,
+        coalesce(leaves.node_id, centres.node_id) as telling_node_id
+
+    from suppressed
+    left join unmerging as leaves on suppressed.node_id = leaves.node_id
+    left join unmerging as centres on suppressed.centre_node_id = centres.node_id
+
+),
+
 suppressed_edges as (
 
     select
@@ -201,45 +246,18 @@ suppressed_edges as (
 
         -- rule
         case
-            when leaf_nodes.status = 'shared' then 'max_linked'
-            when leaf_nodes.status = 'attached' then 'attach_only'
-            when leaf_repairs.is_demoted then leaf_repairs.rule_name
-            when centre_nodes.status = 'shared' then 'max_linked'
-            when centre_nodes.status = 'attached' then 'attach_only'
-            when centre_repairs.is_demoted then centre_repairs.rule_name
+            when unmerging.node_id is not null then unmerging.rule_name
             when parted.node_id is not null then 'never_link'
             else 'limit'
         end as rule_name,
-        case
-            when leaf_nodes.status = 'shared' then leaf_nodes.shared_linked_type
-            when leaf_nodes.status = 'attached' then null
-            when leaf_repairs.is_demoted then leaf_repairs.linked_type
-            when centre_nodes.status = 'shared' then centre_nodes.shared_linked_type
-            when centre_nodes.status = 'attached' then null
-            when centre_repairs.is_demoted then centre_repairs.linked_type
-            when parted.node_id is null then broken_limits.linked_type
-        end as linked_type,
+        coalesce(unmerging.linked_type, broken_limits.linked_type) as linked_type,
         cast(
-            case
-                when leaf_nodes.status = 'shared' then leaf_nodes.shared_limit
-                when leaf_nodes.status = 'attached' then null
-                when leaf_repairs.is_demoted then leaf_repairs.linked_limit
-                when centre_nodes.status = 'shared' then centre_nodes.shared_limit
-                when centre_nodes.status = 'attached' then null
-                when centre_repairs.is_demoted then centre_repairs.linked_limit
-                when parted.node_id is null then broken_limits.linked_limit
-            end as {{ dbt.type_bigint() }}
+            coalesce(unmerging.linked_limit, broken_limits.linked_limit)
+            as {{ dbt.type_bigint() }}
         ) as linked_limit,
         cast(
-            case
-                when leaf_nodes.status = 'shared' then leaf_nodes.shared_count
-                when leaf_nodes.status = 'attached' then null
-                when leaf_repairs.is_demoted then leaf_repairs.linked_count
-                when centre_nodes.status = 'shared' then centre_nodes.shared_count
-                when centre_nodes.status = 'attached' then null
-                when centre_repairs.is_demoted then centre_repairs.linked_count
-                when parted.node_id is null then broken_limits.linked_count
-            end as {{ dbt.type_bigint() }}
+            coalesce(unmerging.linked_count, broken_limits.linked_count)
+            as {{ dbt.type_bigint() }}
         ) as linked_count,
 
         -- evidence
@@ -252,10 +270,12 @@ suppressed_edges as (
     from suppressed
     inner join registry as centres on suppressed.centre_node_id = centres.node_id
     inner join registry as leaves on suppressed.node_id = leaves.node_id
-    inner join nodes as centre_nodes on suppressed.centre_node_id = centre_nodes.node_id
-    inner join nodes as leaf_nodes on suppressed.node_id = leaf_nodes.node_id
-    left join repairs as centre_repairs on suppressed.centre_node_id = centre_repairs.node_id
-    left join repairs as leaf_repairs on suppressed.node_id = leaf_repairs.node_id
+    inner join telling_ends
+        on
+            suppressed.centre_node_id = telling_ends.centre_node_id
+            and suppressed.node_id = telling_ends.node_id
+            and suppressed.source_model = telling_ends.source_model
+    left join unmerging on telling_ends.telling_node_id = unmerging.node_id
     left join parted
         on
             suppressed.centre_node_id = parted.centre_node_id
@@ -265,6 +285,8 @@ suppressed_edges as (
             suppressed.centre_node_id = broken_limits.centre_node_id
             and suppressed.node_id = broken_limits.node_id
             and broken_limits.limit_index = 1
+            and unmerging.node_id is null
+            and parted.node_id is null
 
 )
 

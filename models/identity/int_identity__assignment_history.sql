@@ -16,6 +16,17 @@ assignments as (
 ),
 
 {% if is_incremental() %}
+-- What holds of the identifiers that changed.
+known as (
+
+    select history.*
+    from {{ this }} as history
+    where
+        history.valid_to_run is null
+        and history.node_id in (select assignments.node_id from assignments)
+
+),
+
 ended as (
 
     select
@@ -28,14 +39,11 @@ ended as (
         {{ as_of() }} as valid_to,
         {{ current_run() }} as changed_run
 
-    from {{ this }} as known
+    from known
     inner join assignments on known.node_id = assignments.node_id
     where
-        known.valid_to_run is null
-        and (
-            known.anchor_node_id is distinct from assignments.anchor_node_id
-            or known.is_shared <> assignments.is_shared
-        )
+        known.anchor_node_id is distinct from assignments.anchor_node_id
+        or known.is_shared <> assignments.is_shared
 
 ),
 {% endif %}
@@ -54,10 +62,9 @@ begun as (
 
     from assignments
     {% if is_incremental() %}
-    left join {{ this }} as known
+    left join known
         on
             assignments.node_id = known.node_id
-            and known.valid_to_run is null
             and assignments.anchor_node_id = known.anchor_node_id
             and assignments.is_shared = known.is_shared
     {% endif %}

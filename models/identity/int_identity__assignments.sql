@@ -5,6 +5,8 @@
     full_refresh=false
 ) }}
 
+{% set last_run = last_own_run() %}
+
 with
 
 observations as (
@@ -46,31 +48,31 @@ changed_nodes as (
 
     select nodes.node_id
     from {{ ref('int_identity__nodes') }} as nodes
-    where nodes.status_changed_run > {{ last_own_run() }}
+    where nodes.status_changed_run > {{ last_run }}
 
     union
 
     select components.node_id
     from {{ ref('int_identity__components') }} as components
-    where components.changed_run > {{ last_own_run() }}
+    where components.changed_run > {{ last_run }}
 
     union
 
     select repairs.node_id
     from {{ ref('int_identity__repairs') }} as repairs
-    where repairs.changed_run > {{ last_own_run() }}
+    where repairs.changed_run > {{ last_run }}
 
     union
 
     select changed_rules.left_node_id as node_id
     from {{ ref('int_identity__overrides') }} as changed_rules
-    where changed_rules.changed_run > {{ last_own_run() }}
+    where changed_rules.changed_run > {{ last_run }}
 
     union
 
     select changed_rules.right_node_id as node_id
     from {{ ref('int_identity__overrides') }} as changed_rules
-    where changed_rules.changed_run > {{ last_own_run() }}
+    where changed_rules.changed_run > {{ last_run }}
 
 ),
 
@@ -122,7 +124,10 @@ standing as (
             when repairs.component_id = components.component_id then repairs.repaired_component_id
             else coalesce(components.component_id, nodes.node_id)
         end as component_id,
-        (nodes.status = 'active' or linked_by_rule.node_id is not null)
+        (
+            nodes.status = 'active'
+            or (nodes.status <> 'absent' and linked_by_rule.node_id is not null)
+        )
         and not coalesce(
             repairs.component_id = components.component_id
             and repairs.is_demoted,
@@ -135,9 +140,6 @@ standing as (
         on nodes.node_id = components.node_id
     left join {{ ref('int_identity__repairs') }} as repairs on nodes.node_id = repairs.node_id
     left join linked_by_rule on nodes.node_id = linked_by_rule.node_id
-    where
-        nodes.status in ('active', 'shared', 'attached')
-        or (nodes.status = 'blocked' and linked_by_rule.node_id is not null)
 
 ),
 

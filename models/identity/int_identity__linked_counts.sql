@@ -5,14 +5,9 @@
     meta={'removed_when': 'linked_type is null'}
 ) }}
 
+{% set last_run = last_own_run() %}
+
 with
-
-observations as (
-
-    select * from {{ ref('int_identity__observations') }}
-    where is_current
-
-),
 
 blocked_nodes as (
 
@@ -33,27 +28,37 @@ touched as (
 
     select changed.node_id
     from {{ ref('int_identity__observations') }} as changed
-    where changed.changed_run > {{ last_own_run() }}
+    where changed.changed_run > {{ last_run }}
 
 ),
 {% endif %}
 
+-- Gone ones are left out late: a planner would take a condition for a reason to begin with these.
 own_records as (
 
     select
         observations.node_id,
         observations.fingerprint,
         observations.first_seen_at,
-        count(*) over (partition by observations.node_id) as own_record_count
+        observations.is_current
 
-    from observations
+    from {{ ref('int_identity__observations') }} as observations
     {% if is_incremental() %}
-    inner join touched on observations.node_id = touched.node_id
+    where observations.node_id in (select touched.node_id from touched)
     {% endif %}
 
 ),
 
 -- Who stood in one record only can have met two values of a type only where records have two.
+seen_again as (
+
+    select own_records.node_id
+    from own_records
+    group by own_records.node_id
+    having sum(case when own_records.is_current then 1 else 0 end) > 1
+
+),
+
 meeting_records as (
 
     select
@@ -63,17 +68,21 @@ meeting_records as (
 
     from own_records
     where
-        own_records.own_record_count > 1
-        {% if sources_with_twin_columns() %}
-        or own_records.fingerprint in (
-            select records.fingerprint
-            from {{ ref('int_identity__records') }} as records
-            where records.source_model in ('{{ sources_with_twin_columns() | join("', '") }}')
+        own_records.is_current
+        and (
+            own_records.node_id in (select seen_again.node_id from seen_again)
+            {% if sources_with_twin_columns() %}
+            or own_records.fingerprint in (
+                select records.fingerprint
+                from {{ ref('int_identity__records') }} as records
+                where records.source_model in ('{{ sources_with_twin_columns() | join("', '") }}')
+            )
+            {% endif %}
         )
-        {% endif %}
 
 ),
 
+-- A record's identifiers come and go together, so no condition says here that they are current.
 counted as (
 
     select
@@ -81,17 +90,13 @@ counted as (
         observations.node_id,
         observations.identifier_type
 
-    from observations
+    from {{ ref('int_identity__observations') }} as observations
     where
         observations.identifier_type in (
             {% for type in counted_identifier_types() %}
             '{{ type }}'{{ ',' if not loop.last }}
             {% endfor %}
         )
-        and observations.node_id not in (select blocked_nodes.node_id from blocked_nodes)
-        {% if is_incremental() %}
-        and observations.fingerprint in (select meeting_records.fingerprint from meeting_records)
-        {% endif %}
 
 ),
 
@@ -122,6 +127,7 @@ daily_meetings as (
         count(*) as linked_count
 
     from meetings
+    where meetings.linked_node_id not in (select blocked_nodes.node_id from blocked_nodes)
     group by
         meetings.node_id,
         meetings.linked_type,

@@ -4,6 +4,8 @@
     unique_key=['fingerprint', 'centre_node_id', 'node_id']
 ) }}
 
+{% set last_run = last_own_run() %}
+
 with
 
 {% if is_incremental() %}
@@ -11,35 +13,39 @@ touched as (
 
     select observations.fingerprint
     from {{ ref('int_identity__observations') }} as observations
-    where observations.changed_run > {{ last_own_run() }}
+    where observations.changed_run > {{ last_run }}
 
     union
 
     select observations.fingerprint
     from {{ ref('int_identity__observations') }} as observations
     inner join {{ ref('int_identity__nodes') }} as nodes on observations.node_id = nodes.node_id
-    where nodes.status_changed_run > {{ last_own_run() }}
+    where nodes.status_changed_run > {{ last_run }}
 
 ),
 {% endif %}
 
-usable_observations as (
+-- Without conditions on observations or nodes: a planner would take these for the small side, and
+-- begin with them. What does not count is ranked last, and left out below.
+standing as (
 
     select
         observations.fingerprint,
         observations.node_id,
         nodes.entity,
         nodes.type_rank,
-        nodes.status = 'active' as is_active
+        case
+            when not observations.is_current then 2
+            when nodes.status = 'active' then 0
+            when nodes.status in ('shared', 'attached') then 1
+            else 2
+        end as standing_rank
 
     from {{ ref('int_identity__observations') }} as observations
-    inner join {{ ref('int_identity__nodes') }} as nodes on observations.node_id = nodes.node_id
     {% if is_incremental() %}
     inner join touched on observations.fingerprint = touched.fingerprint
     {% endif %}
-    where
-        observations.is_current
-        and nodes.status in ('active', 'shared', 'attached')
+    left join {{ ref('int_identity__nodes') }} as nodes on observations.node_id = nodes.node_id
 
 ),
 
@@ -47,20 +53,17 @@ usable_observations as (
 centred as (
 
     select
-        usable_observations.fingerprint,
-        usable_observations.node_id,
-        usable_observations.is_active,
-        first_value(usable_observations.node_id) over centre as centre_node_id,
-        first_value(usable_observations.is_active) over centre as is_centre_active
+        standing.fingerprint,
+        standing.node_id,
+        standing.standing_rank,
+        first_value(standing.node_id) over centre as centre_node_id,
+        first_value(standing.standing_rank) over centre as centre_rank
 
-    from usable_observations
+    from standing
     window
         centre as (
-            partition by usable_observations.fingerprint, usable_observations.entity
-            order by
-                case when usable_observations.is_active then 0 else 1 end,
-                usable_observations.type_rank,
-                usable_observations.node_id
+            partition by standing.fingerprint, standing.entity
+            order by standing.standing_rank, standing.type_rank, standing.node_id
             rows between unbounded preceding and unbounded following
         )
 
@@ -72,10 +75,12 @@ links as (
         centred.fingerprint,
         centred.centre_node_id,
         centred.node_id,
-        centred.is_active and centred.is_centre_active as is_merging
+        centred.standing_rank = 0 and centred.centre_rank = 0 as is_merging
 
     from centred
-    where centred.centre_node_id <> centred.node_id
+    where
+        centred.centre_node_id <> centred.node_id
+        and centred.standing_rank < 2
 
 ),
 

@@ -5,13 +5,15 @@
     full_refresh=false
 ) }}
 
+{% set last_run = last_own_run('run_id') %}
+
 with
 
 moving_runs as (
 
     select distinct history.valid_to_run as run_id
     from {{ ref('int_identity__assignment_history') }} as history
-    where history.valid_to_run > {{ last_own_run('run_id') }}
+    where history.valid_to_run > {{ last_run }}
 
 ),
 
@@ -54,11 +56,11 @@ moved as (
         on
             ended.node_id = begun.node_id
             and ended.valid_to_run = begun.valid_from_run
+            and ended.is_shared = begun.is_shared
     where
-        ended.valid_to_run > {{ last_own_run('run_id') }}
+        ended.valid_to_run > {{ last_run }}
         and ended.anchor_node_id <> begun.anchor_node_id
         and not ended.is_shared
-        and not begun.is_shared
 
 ),
 
@@ -135,7 +137,7 @@ joining_links as (
     from moved
     inner join {{ ref('int_identity__links') }} as links on moved.node_id = links.centre_node_id
     where
-        links.changed_run > {{ last_own_run('run_id') }}
+        links.changed_run > {{ last_run }}
         and links.changed_run > moved.previous_run
         and links.changed_run <= moved.run_id
         and links.is_merging
@@ -154,7 +156,7 @@ joining_links as (
     from moved
     inner join {{ ref('int_identity__links') }} as links on moved.node_id = links.node_id
     where
-        links.changed_run > {{ last_own_run('run_id') }}
+        links.changed_run > {{ last_run }}
         and links.changed_run > moved.previous_run
         and links.changed_run <= moved.run_id
         and links.is_merging

@@ -8,18 +8,6 @@
 
 with
 
-registry as (
-
-    select * from {{ ref('int_identity__registry') }}
-
-),
-
-nodes as (
-
-    select * from {{ ref('int_identity__nodes') }}
-
-),
-
 link_rules as (
 
     {{ link_rule_rows() }}
@@ -39,16 +27,18 @@ resolved as (
         min(link_rules.rule_id) as rule_id
 
     from link_rules
-    inner join registry as lefts
+    inner join {{ ref('int_identity__registry') }} as lefts
         on
             link_rules.left_type = lefts.identifier_type
             and link_rules.left_value = lefts.identifier_value
-    inner join registry as rights
+    inner join {{ ref('int_identity__registry') }} as rights
         on
             link_rules.right_type = rights.identifier_type
             and link_rules.right_value = rights.identifier_value
-    inner join nodes as left_nodes on lefts.node_id = left_nodes.node_id
-    inner join nodes as right_nodes on rights.node_id = right_nodes.node_id
+    inner join {{ ref('int_identity__nodes') }} as left_nodes
+        on lefts.node_id = left_nodes.node_id
+    inner join {{ ref('int_identity__nodes') }} as right_nodes
+        on rights.node_id = right_nodes.node_id
     where
         left_nodes.status <> 'absent'
         and right_nodes.status <> 'absent'
