@@ -88,7 +88,7 @@
         edges.right_node_id,
         edges.is_active
     from ({{ edges }}) as edges
-    where edges.changed_run > (select coalesce(max(known.changed_run), 0) from {{ target }} as known)
+    where edges.changed_run > {{ last_written_run(target) }}
 {% endmacro %}
 
 {# The nodes of every component that lost an edge; one that never lay in a component is no loss. #}

@@ -35,19 +35,26 @@
     ) as link_rules
 {%- endmacro %}
 
-{# Begin a run where nobody has yet: before each identity model, so that one that is run by itself marks
-   what it changes with a number that no other model has seen.
+{# Begin a run where nobody has yet: before each identity model that marks what it changes, so that one that
+   is run by itself does so with a number that no other model has seen.
 
-   Returns: an insert that does nothing in a run that int_identity__runs, or another model, began. #}
+   Returns: an insert; nothing in a run that int_identity__runs, or another model, began. #}
 {% macro begin_identity_run() -%}
-    {%- if this.identifier not in ['int_identity__runs', 'identity_link_rules'] -%}
-    {%- do check_last_refresh() -%}
     {%- set runs = this.incorporate(path={'identifier': 'int_identity__runs'}) -%}
+    {%- if this.identifier not in ['int_identity__runs', 'identity_link_rules'] and config.get('materialized') != 'view' and not _is_begun(runs) -%}
+    {%- do check_last_refresh() -%}
     insert into {{ runs }} (run_id, as_of, node_rules_fingerprint, cluster_rules_fingerprint, invocation_id, is_full_refresh)
     select run_id, as_of, node_rules_fingerprint, cluster_rules_fingerprint, invocation_id, is_full_refresh
     from ({{ identity_run_row('(select coalesce(max(run_id), 0) from ' ~ runs ~ ')') }}) as begun
     where not exists (select 1 from {{ runs }} as known where known.invocation_id = '{{ invocation_id }}')
     {%- endif -%}
+{%- endmacro %}
+
+{% macro _is_begun(runs) -%}
+    {%- if execute and flags.WHICH in ['run', 'build', 'retry'] and load_relation(runs) is not none -%}
+        {{ return(run_query("select count(*) as row_count from " ~ runs ~ " where invocation_id = '" ~ invocation_id ~ "'").columns[0].values()[0] | int > 0) }}
+    {%- endif -%}
+    {{ return(false) }}
 {%- endmacro %}
 
 {# Stop a run that would go on from a half-done full refresh. Tables that were rebuilt have forgotten what is

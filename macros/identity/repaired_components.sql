@@ -24,7 +24,7 @@
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {%- set known = none if starts_anew else existing_relation -%}
-    {%- set touched = create_scratch('touched', _touched_components(known, sql)) -%}
+    {%- set touched = create_scratch('touched', _touched_components(known)) -%}
     {%- set contested = create_scratch('contested', _contested_components(touched)) -%}
     {%- set groups = create_scratch('groups', _contested_nodes(contested)) -%}
     {%- if scratch_count(groups, 'true') > 0 -%}
@@ -67,13 +67,13 @@
 {%- endmacro %}
 
 {# The components that a change of links, nodes or rules may have put right or wrong. #}
-{% macro _touched_components(known, links) %}
+{% macro _touched_components(known) %}
     {%- set components = ref('int_identity__components') %}
     {%- set runs = ref('int_identity__runs') %}
     {%- if known is none %}
     select distinct component_id from {{ components }}
     {%- else %}
-    {%- set last_run = '(select coalesce(max(changed_run), 0) from ' ~ known ~ ')' %}
+    {%- set last_run = last_written_run(known) %}
     select distinct components.component_id
     from {{ components }} as components
     where
@@ -89,9 +89,9 @@
     select components.component_id
     from {{ components }} as components
     inner join (
-        select left_node_id as node_id from ({{ links }}) as links where changed_run > {{ last_run }}
+        select centre_node_id as node_id from {{ ref('int_identity__links') }} where changed_run > {{ last_run }}
         union
-        select right_node_id as node_id from ({{ links }}) as links where changed_run > {{ last_run }}
+        select node_id from {{ ref('int_identity__links') }} where changed_run > {{ last_run }}
         union
         select left_node_id as node_id from {{ ref('int_identity__overrides') }} where changed_run > {{ last_run }}
         union

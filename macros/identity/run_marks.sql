@@ -19,10 +19,17 @@
     {%- if not is_incremental() -%}
     0
     {%- elif _is_really_running() -%}
-    {{ run_query('select coalesce(max(' ~ column ~ '), 0) as last_run from ' ~ this).columns[0].values()[0] | int }}
+    {{ last_written_run(this, column) }}
     {%- else -%}
     (select coalesce(max(own_rows.{{ column }}), 0) from {{ this }} as own_rows)
     {%- endif -%}
+{%- endmacro %}
+
+{# The last run that wrote a table, as a number. Asks the warehouse: call it where a model really runs.
+
+   Args: relation, column (the run number of its rows). Returns: a whole number. #}
+{% macro last_written_run(relation, column='changed_run') -%}
+    {{ return(run_query('select coalesce(max(' ~ column ~ '), 0) as last_run from ' ~ relation).columns[0].values()[0] | int) }}
 {%- endmacro %}
 
 {# Whether rules differ from those that this model last worked by.
