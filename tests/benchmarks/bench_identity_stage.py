@@ -5,7 +5,7 @@ study of the algorithm describes it: customers with 1 to 50 cookies (power law),
 e-mails, up to two phones and one user id; records of two to four identifiers; 3 % of customers share a
 household's device, one in a thousand uses a public one.
 
-Phases, each a `dbt run` of models/identity in a process of its own:
+Phases, each a `dbt run` of models/identity in a process of its own, on staged tables that are there:
   full       everything, from nothing
   more_rows  one per cent more rows, found by comparing every source as a whole
   appended   the same rows, where the sources say when a row arrived (appended_at)
@@ -55,7 +55,7 @@ TYPES = [
     {"type": "device_id", "max_linked": {"user_id": 1, "email": 3}},
     {"type": "anonymous_id", "limit": 60, "max_linked": {"user_id": 1, "email": 3}},
 ]
-TIGHTER_LIMIT = 43
+TIGHTER_LIMIT = 38
 SOURCES = [
     {
         "model": "stg_web__visits",
@@ -300,13 +300,12 @@ def make_project(folder: Path) -> None:
     (folder / "models" / "identity" / "_identity__unit_tests.yml").unlink(
         missing_ok=True
     )
+    # make_company wrote the tables; these models, which are never run, tell dbt where they are.
     staging = folder / "models" / "staging"
     staging.mkdir()
     for table in KEYS:
         (staging / f"{table}.sql").write_text(
-            "{{ config(materialized='ephemeral') }}\nselect * from staging."
-            + table
-            + "\n"
+            "{{ config(materialized='table', schema='staging') }}\nselect 1 as nothing\n"
         )
     (folder / "profiles.yml").write_text(
         yaml.safe_dump(
@@ -382,6 +381,7 @@ def run_dbt(folder: Path, command: str) -> dict[str, float]:
             "--profiles-dir",
             ".",
             "--quiet",
+            *(("--exclude", "path:models/staging") if command == "run" else ()),
         ],
         cwd=folder,
         stdout=subprocess.PIPE,
