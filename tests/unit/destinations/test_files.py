@@ -335,6 +335,7 @@ def test_csv_line_quotes_what_needs_it_and_tells_null_from_empty(values, line):
         ('=HYPERLINK("x")', '"\'=HYPERLINK(""x"")"'),
         (-5, "-5"),
         (-0.5, "-0.5"),
+        (-1e-07, "-1e-07"),
         ("-5", "-5"),
         ("+4791234567", "+4791234567"),
         ("a=1", "a=1"),

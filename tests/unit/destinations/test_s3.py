@@ -8,6 +8,7 @@ from pathlib import Path
 import boto3
 import duckdb
 import pytest
+from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
 from reverse_etl.destinations import s3
@@ -225,6 +226,26 @@ def test_a_manifest_whose_answer_is_lost_is_in_doubt(bucket, tmp_path):
             destination.send(batch())
 
     assert caught.value.is_in_doubt
+
+
+@pytest.mark.parametrize(("status", "is_in_doubt"), [(403, False), (500, True)])
+def test_a_manifest_that_is_refused_is_not_there(bucket, tmp_path, status, is_in_doubt):
+    def refuse(params, **_):
+        if params["url_path"].endswith("manifest.json"):
+            raise ClientError(
+                {
+                    "Error": {"Code": "Whatever"},
+                    "ResponseMetadata": {"HTTPStatusCode": status},
+                },
+                "PutObject",
+            )
+
+    with opened(bucket.url, tmp_path) as destination:
+        destination._client.meta.events.register("before-call.s3.PutObject", refuse)
+        with pytest.raises(FatalDeliveryError) as caught:
+            destination.send(batch())
+
+    assert caught.value.is_in_doubt is is_in_doubt
 
 
 def test_a_bucket_that_is_not_there_is_a_matter_of_configuration(bucket, tmp_path):
