@@ -25,6 +25,7 @@ from reverse_etl.accounts import (
     effective_limits,
     read_accounts,
 )
+from reverse_etl.change_query import gentlest_removal
 from reverse_etl.destinations.custom_http import read_custom_types
 from reverse_etl.destinations.protocol import (
     ANY_ASSOCIATION,
@@ -248,6 +249,7 @@ def _problems(spec: SyncSpec, found: Capabilities) -> Iterator[str]:
         yield "mode 'mirror' takes away what left; with on_remove 'nothing' use 'upsert'."
     yield from _match_problems(spec, found)
     yield from _association_problems(spec, found)
+    yield from _removal_problems(spec, found)
     settings = (*found.settings, *found.optional_settings)
     for name in spec.settings:
         if name not in settings:
@@ -258,6 +260,22 @@ def _problems(spec: SyncSpec, found: Capabilities) -> Iterator[str]:
     missing = [name for name in found.settings if name not in spec.settings]
     if missing:
         yield f"{with_object} needs settings.{' and settings.'.join(missing)}."
+
+
+def _removal_problems(spec: SyncSpec, found: Capabilities) -> Iterator[str]:
+    """Records that would stay though they are to leave, because nobody said how."""
+    is_whole_run = found.max_batch_rows is None
+    if is_whole_run or not found.removals or gentlest_removal(found.removals):
+        return
+    withdraws = spec.needs_consent and spec.mode is not Mode.APPEND
+    says_how = spec.on_withdrawal or spec.on_removal is Removal.DELETE
+    if spec.mode is Mode.MIRROR and spec.on_removal is None:
+        yield f"'{spec.destination}' has no gentler way than to delete: give on_remove."
+    elif withdraws and not says_how:
+        yield (
+            f"'{spec.destination}' has no gentler way than to delete: say with "
+            "on_withdrawal what happens to a record whose consent is gone."
+        )
 
 
 def _match_problems(spec: SyncSpec, found: Capabilities) -> Iterator[str]:

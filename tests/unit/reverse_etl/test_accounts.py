@@ -63,6 +63,7 @@ SPEC = SyncSpec(
     purpose=None,
     guards=Guards(),
     path="models/_exposures.yml",
+    on_removal=Removal.DELETE,
 )
 
 TOKEN = Credential("token", "The token.")
@@ -317,6 +318,15 @@ def test_an_account_is_opened_with_what_it_says(tmp_path):
             "finds no 'contacts' by 'idd'. Did you mean 'id'?",
         ),
         ({"settings": {"list": "1"}}, "has no setting 'list'"),
+        ({"on_removal": None}, "no gentler way than to delete: give on_remove"),
+        (
+            {"mode": Mode.UPSERT, "on_removal": None, "purpose": "ads"},
+            "say with on_withdrawal what happens",
+        ),
+        (
+            {"mode": Mode.UPSERT, "on_removal": Removal.NOTHING, "purpose": "ads"},
+            "say with on_withdrawal what happens",
+        ),
     ],
 )
 def test_what_a_destination_cannot_do_is_refused_with_the_file_to_open(
@@ -347,6 +357,7 @@ def test_an_association_is_one_that_the_destination_has(
         destination=destination,
         object=object_name,
         mode=Mode.UPSERT,
+        on_removal=None,
         match=(MatchMapping("external_id", "customer_id"),),
         associations=tuple(Association(name, "account_id") for name in names),
     )
