@@ -3,11 +3,7 @@
 Each test starts from a copy of a workspace that one green run has built and sent.
 """
 
-import csv
-import shutil
 import subprocess
-from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
@@ -16,54 +12,13 @@ import pytest
 from orchestration.definitions import build_definitions
 from orchestration.errors import SelectionError, UnknownSyncError
 from orchestration.instance import PROCESS_TAG, open_instance
-from orchestration.run import RunSummary, run_build, run_refresh, run_syncs
-from orchestration.workspace import Workspace, find_workspace
+from orchestration.run import run_build, run_refresh, run_syncs
+from orchestration.workspace import Workspace
+from tests.integration.tiny_company import AS_OF, change_model, change_raw, sent_keys
 from warehouse.connection import open_warehouse
 from warehouse.target import Target
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-
-AS_OF = datetime(2026, 6, 30)
-MACROS = ("generate_schema_name.sql", "source_rows.sql")
-CUSTOMERS = """
-    create or replace table shop.customer as
-    select * from (values
-        (1, 'ada@nordvik.example', 10.5, timestamp '2026-01-01', timestamp '2026-06-01'),
-        (2, ' Grace@Nordvik.example', 20.0, timestamp '2026-01-02', timestamp '2026-06-01'),
-        (3, 'alan@nordvik.example', 30.0, timestamp '2026-01-03', timestamp '2026-06-02')
-    ) as t (id, email, spent, created_at, loaded_at)
-"""
-CONSENTS = """
-    create or replace table shop.consent as
-    select * from (values
-        (1, 'email_marketing', true, timestamp '2026-06-01'),
-        (2, 'email_marketing', true, timestamp '2026-06-01'),
-        (3, 'email_marketing', false, timestamp '2026-06-01')
-    ) as t (customer_id, purpose, is_granted, loaded_at)
-"""
-
-
-def workspace_in(folder: Path, patch: pytest.MonkeyPatch) -> Workspace:
-    patch.setenv("KENNING_DUCKDB_PATH", str(folder / "data" / "kenning.duckdb"))
-    return find_workspace(project_dir=folder)
-
-
-def change_raw(workspace: Workspace, *statements: str) -> None:
-    with open_warehouse(workspace.target) as warehouse:
-        for statement in statements:
-            warehouse.execute(statement)
-
-
-def change_model(workspace: Workspace, name: str, sql: str) -> None:
-    [path] = workspace.project_dir.glob(f"models/**/{name}.sql")
-    path.write_text(sql, encoding="utf-8")
-
-
-def sent_keys(workspace: Workspace) -> list[str]:
-    """Keys in the file that the destination was last given."""
-    path = max((workspace.data_dir / "outbox" / "files__customers").glob("*/full.csv"))
-    with path.open(encoding="utf-8", newline="") as file:
-        return [row["customer_id"] for row in csv.DictReader(file)]
 
 
 def published_customers(workspace: Workspace) -> list[tuple[object, ...]]:
@@ -80,29 +35,6 @@ def files_below(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.fixture(scope="module")
-def green(
-    tmp_path_factory: pytest.TempPathFactory, project_root: Path
-) -> Iterator[tuple[Path, RunSummary]]:
-    folder = tmp_path_factory.mktemp("tiny") / "project"
-    shutil.copytree(Path(__file__).parent / "tiny_project", folder)
-    (folder / "macros").mkdir()
-    for name in MACROS:
-        shutil.copy2(project_root / "macros" / name, folder / "macros")
-    with pytest.MonkeyPatch.context() as patch:
-        workspace = workspace_in(folder, patch)
-        change_raw(workspace, "create schema shop", CUSTOMERS, CONSENTS)
-        yield folder, run_refresh(workspace, as_of=AS_OF)
-
-
-@pytest.fixture
-def workspace(
-    green: tuple[Path, RunSummary], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Workspace:
-    folder = shutil.copytree(green[0], tmp_path / "project")
-    return workspace_in(folder, monkeypatch)
-
-
 def test_green_run_builds_checks_publishes_and_sends(green, workspace):
     summary = green[1]
 
@@ -110,8 +42,8 @@ def test_green_run_builds_checks_publishes_and_sends(green, workspace):
     assert summary.skipped_steps == ()
     assert summary.raw_row_counts == {"shop.customer": 3, "shop.consent": 3}
     assert summary.table_count == 5
-    # Six dbt tests, the volumes of two raw tables, and the rows about to leave.
-    assert (summary.checks.passed, summary.checks.failed) == (9, 0)
+    # Six dbt tests, the volumes of two raw tables, the rows about to leave, and those that left.
+    assert (summary.checks.passed, summary.checks.failed) == (10, 0)
     assert summary.sync_counts["files__customers"]["added"] == 2
     assert sent_keys(workspace) == ["1", "2"]
     assert published_customers(workspace) == [("1",), ("2",), ("3",)]
@@ -165,6 +97,7 @@ def test_code_location_has_every_raw_table_model_and_sync(workspace):
         "activation/sync_files__customers",
         "published/kenning",
         "files/customers",
+        "retl/retention",
     }
     assert {"refresh", "build", "send", "send__files__customers"} <= job_names
     assert schedule.job_name == "refresh"
