@@ -318,6 +318,9 @@ class Sender:
 
         message = self._message(batch, records(), wanted)
         answer = self._deliver(batch.number, lambda: self._destination.send(message))
+        if isinstance(answer.error, DeliveryError):
+            # There is no part of it to try again alone, and nothing that goes after it.
+            answer = replace(answer, error=_for_good(answer.error))
         refused = {refusal.seq for refusal in refusals}
         seqs = (
             [seq for seq in range(1, errand.planned + 1) if seq not in refused]
@@ -837,6 +840,18 @@ def _broken(error: Exception) -> FatalDeliveryError:
         "stopped. This is a fault of the connector; please report it.",
         is_in_doubt=True,
         error_class=ErrorClass.INTERNAL,
+    )
+
+
+def _for_good(error: DeliveryError) -> DeliveryError:
+    """The error of a whole run: it ends there, whatever would be tried of a batch."""
+    if isinstance(error, FatalDeliveryError | QuotaExhaustedError):
+        return error
+    return FatalDeliveryError(
+        str(error),
+        is_in_doubt=error.is_in_doubt,
+        error_class=error.error_class,
+        code=error.code,
     )
 
 

@@ -7,9 +7,16 @@ from pathlib import Path
 import pytest
 
 from reverse_etl.counts import Counts
-from reverse_etl.destinations.memory import CAPABILITIES, MemoryDestination
+from reverse_etl.destinations.memory import (
+    CAPABILITIES,
+    Fault,
+    MemoryDestination,
+    Moment,
+)
 from reverse_etl.errors import (
+    BatchRefusedError,
     ContractError,
+    RetryableDeliveryError,
     SpecError,
     SyncConfigurationError,
 )
@@ -215,6 +222,27 @@ def test_a_held_key_that_becomes_shared_leaves_where_all_is_written_anew(world):
     resolved = world.run(destination)
 
     assert (shared.removed, resolved.added) == (1, 1)
+
+
+@pytest.mark.parametrize("moment", list(Moment))
+@pytest.mark.parametrize(
+    "error", [RetryableDeliveryError("busy", is_in_doubt=True), BatchRefusedError("no")]
+)
+def test_a_whole_run_that_is_not_taken_fails_and_goes_with_the_next(
+    world, error, moment
+):
+    destination = memory_destination(max_batch_rows=None)
+    destination.faults.append(Fault(error, moment))
+
+    failed = world.run(destination)
+    sent = world.run(destination)
+    idle = world.run(destination)
+
+    assert failed.status is RunStatus.FAILED
+    assert failed.message is not None
+    assert sent.status is RunStatus.SUCCEEDED
+    assert (idle.planned, idle.requests) == (0, 0)
+    assert set(destination.records) == {"a", "b", "c"}
 
 
 def test_a_shared_key_with_one_withdrawal_is_removed(world):
