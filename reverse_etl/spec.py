@@ -224,6 +224,8 @@ def mapping_fingerprint(spec: SyncSpec, versions: Mapping[str, int]) -> str:
         spec: The sync.
         versions: Version by normaliser name.
     """
+    mapped: tuple[FieldMapping | MatchMapping, ...] = (*spec.mapping, *spec.match)
+    normalisers = {each.normaliser for each in mapped if each.normaliser is not None}
     described = {
         "match": [
             [each.identifier, each.column, each.normaliser, each.is_hashed]
@@ -241,17 +243,12 @@ def mapping_fingerprint(spec: SyncSpec, versions: Mapping[str, int]) -> str:
                 each.is_hashed,
                 each.is_first_write_only,
             ]
-            for each in sorted(spec.mapping, key=lambda mapped: mapped.field)
+            for each in sorted(spec.mapping, key=lambda each: each.field)
         ],
         "associations": [[each.name, each.column] for each in spec.associations],
         "settings": sorted(spec.settings.items()),
         "region": spec.default_region,
-        "versions": sorted(
-            (name, versions.get(name, 0))
-            for name in {each.normaliser for each in (*spec.mapping, *spec.match)}
-            - {None}
-            if name is not None
-        ),
+        "versions": sorted((name, versions.get(name, 0)) for name in normalisers),
     }
     text = json.dumps(described, sort_keys=True)
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
