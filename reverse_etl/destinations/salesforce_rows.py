@@ -235,11 +235,13 @@ def _look_up(
 
 
 def _queries(object_name: str, field: str, values: Sequence[str]) -> Iterator[str]:
-    head = f"SELECT {ID_FIELD}, {field} FROM {object_name} WHERE {field} IN ("  # noqa: S608
+    """Searches in Salesforce's own language, SOQL, each short enough for an address."""
+    of, held = _soql_name(object_name), _soql_name(field)
+    head = " ".join(("SELECT", f"{ID_FIELD},", held, "FROM", of, "WHERE", held, "IN ("))
     texts: list[str] = []
     length = 0
     for value in values:
-        text = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        text = _soql_text(value)
         if texts and length + len(quote(text)) > _MAX_QUERY_LENGTH:
             yield f"{head}{','.join(texts)})"
             texts, length = [], 0
@@ -247,6 +249,18 @@ def _queries(object_name: str, field: str, values: Sequence[str]) -> Iterator[st
         length += len(quote(text)) + 3
     if texts:
         yield f"{head}{','.join(texts)})"
+
+
+def _soql_name(name: str) -> str:
+    """A name as SOQL takes it, where none can be quoted: a plain one."""
+    if not _FIELD_NAME.fullmatch(name):
+        raise ValueError("what Salesforce is asked for has no plain name")
+    return name
+
+
+def _soql_text(value: str) -> str:
+    """A text as SOQL takes it: in quotes, with a backslash before quotes in it."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _id_and_value(record: Json, field: str) -> tuple[str | None, str | None]:

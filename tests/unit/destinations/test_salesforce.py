@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -439,6 +440,18 @@ def test_a_look_up_goes_on_where_it_ended_and_quotes_what_it_asks_for():
     ]
     assert line.asked[1].url.path == "/services/data/v64.0/query/01g-2000"
     assert parse_qs(line.asked[2].url.query.decode())["ids"] == ["003A,003B"]
+
+
+def test_a_name_that_is_more_than_a_name_is_never_asked_for():
+    line = Line()
+    wrong = replace(
+        batch(Action.DELETE, record("c")), object="Contact WHERE Id != null"
+    )
+
+    with pytest.raises(ValueError, match="no plain name"):
+        sent_to(line, wrong)
+
+    assert line.asked == []
 
 
 def test_a_long_look_up_is_cut_into_queries_that_fit_a_url():
