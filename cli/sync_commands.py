@@ -50,7 +50,11 @@ def add_sync_commands(
 
         with printer() as tell:
             summary = run_syncs(
-                workspace(options), name=options.name, seal=options.seal, tell=tell
+                workspace(options),
+                name=options.name,
+                seal=options.seal,
+                at_once=options.at_once,
+                tell=tell,
             )
         return print_summary(summary)
 
@@ -65,6 +69,13 @@ def add_sync_commands(
 
     running = verbs.add_parser("run", help="test the tables as they stand, then send")
     _add_optional_name(running)
+    running.add_argument(
+        "--at-once",
+        type=count,
+        default=1,
+        metavar="N",
+        help="send so many syncs beside each other (one after another)",
+    )
     running.set_defaults(command=sending, seal=None)
 
     applying = verbs.add_parser("apply", help="send one plan, and no other")
@@ -72,7 +83,7 @@ def add_sync_commands(
     applying.add_argument(
         "--seal", required=True, help="as `kenning sync plan` shows it"
     )
-    applying.set_defaults(command=sending)
+    applying.set_defaults(command=sending, at_once=1)
 
     for name, text, work in (
         ("approve", "let a held plan go with the next run", _approve),

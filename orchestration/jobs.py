@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 REFRESH = "refresh"
 BUILD = "build"
 SEND = "send"
+CHECK = "check"
 
 
 def send_job_name(spec: SyncSpec) -> str:
@@ -33,7 +34,11 @@ def send_job_name(spec: SyncSpec) -> str:
 def build_jobs(
     manifest: Manifest, specs: Sequence[SyncSpec]
 ) -> "list[UnresolvedAssetJobDefinition]":
-    """`refresh` does everything, `build` all but send, `send` tests what stands and sends it."""
+    """The jobs of a project.
+
+    `refresh` does everything, `build` all but send, `send` tests what stands and sends it,
+    `check` only tests it.
+    """
     everything = dg.AssetSelection.all()
     jobs = [
         _job(
@@ -49,6 +54,13 @@ def build_jobs(
     ]
     if specs:
         sends = [(SEND, specs), *[(send_job_name(spec), [spec]) for spec in specs]]
+        jobs.append(
+            _job(
+                CHECK,
+                _check_selection(manifest, specs),
+                "Test the tables as they stand. Builds and sends nothing.",
+            )
+        )
         jobs += [
             _job(
                 name,
@@ -73,6 +85,13 @@ def _job(
 
 def _send_selection(manifest: Manifest, specs: Sequence[SyncSpec]) -> dg.AssetSelection:
     """The syncs with the tests of every model upstream of them, and no model."""
+    return _check_selection(manifest, specs) | _sent(specs)
+
+
+def _check_selection(
+    manifest: Manifest, specs: Sequence[SyncSpec]
+) -> dg.AssetSelection:
+    """The tests of every model upstream of these syncs."""
     models = {
         unique_id
         for spec in specs
@@ -84,10 +103,8 @@ def _send_selection(manifest: Manifest, specs: Sequence[SyncSpec]) -> dg.AssetSe
         if model.unique_id in models
     ]
     outbound = [outbound_check_key(spec, manifest) for spec in specs]
-    return (
-        dg.AssetSelection.checks_for_assets(*tested)
-        | dg.AssetSelection.checks(*outbound)
-        | _sent(specs)
+    return dg.AssetSelection.checks_for_assets(*tested) | dg.AssetSelection.checks(
+        *outbound
     )
 
 

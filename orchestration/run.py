@@ -5,8 +5,9 @@ and dbt would print goes to one log file per run.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,22 +19,26 @@ from orchestration.dbt_assets import MODELS_STEP
 from orchestration.definitions import build_definitions
 from orchestration.errors import SelectionError
 from orchestration.instance import PROCESS_TAG, open_instance
-from orchestration.jobs import BUILD, REFRESH, SEND, send_job_name
+from orchestration.jobs import BUILD, CHECK, REFRESH, SEND, send_job_name
 from orchestration.parsing import prepare_manifest
 from orchestration.progress import Tell, keep_silent
+from orchestration.quality.outbound_checks import outbound_step
 from orchestration.resources import build_resources
 from orchestration.summary import RunSummary, summarise
-from orchestration.sync_assets import SEAL_TAG
+from orchestration.sync_assets import SEAL_TAG, sync_key
 from orchestration.sync_setup import (
     choose_specs,
     open_sync_destination,
     project_accounts,
     set_up,
 )
+from orchestration.sync_threads import send_at_once
 from orchestration.workspace import (
     Workspace,
     format_instant,
+    read_manifest,
 )
+from reverse_etl.spec import SyncSpec
 
 
 def run_refresh(
@@ -67,6 +72,7 @@ def run_syncs(
     *,
     name: str | None = None,
     seal: str | None = None,
+    at_once: int = 1,
     as_of: datetime | None = None,
     tell: Tell = keep_silent,
 ) -> RunSummary:
@@ -76,6 +82,7 @@ def run_syncs(
         workspace: Where.
         name: One sync; all of them without it.
         seal: Send this plan of the sync, and no other.
+        at_once: Most syncs under way; see `sync_threads`.
         as_of: Now, for the checks.
         tell: Hears the progress.
 
@@ -89,9 +96,39 @@ def run_syncs(
     for spec in chosen:
         with open_sync_destination(workspace, set_up(spec, accounts)):
             pass
+    if at_once > 1 and len(chosen) > 1:
+        return _run_at_once(workspace, chosen, at_once=at_once, as_of=as_of, tell=tell)
     job = SEND if name is None else send_job_name(chosen[0])
     tags = {} if seal is None else {SEAL_TAG: seal}
     return run_job(workspace, job, as_of=as_of, tags=tags, tell=tell)
+
+
+def _run_at_once(
+    workspace: Workspace,
+    specs: Sequence[SyncSpec],
+    *,
+    at_once: int,
+    as_of: datetime | None,
+    tell: Tell,
+) -> RunSummary:
+    """Check everything, then send beside each other the syncs whose checks were green."""
+    checked = run_job(workspace, CHECK, as_of=as_of, tell=tell)
+    red = {failure.step for failure in checked.failures}
+    manifest = read_manifest(workspace)
+    ready = [
+        spec
+        for spec in specs
+        if MODELS_STEP not in red and outbound_step(spec, manifest) not in red
+    ]
+    summary = send_at_once(
+        workspace, ready, at_once=at_once, checked=checked, tell=tell
+    )
+    left = [
+        sync_key(spec).to_python_identifier() for spec in specs if spec not in ready
+    ]
+    return replace(
+        summary, skipped_steps=tuple(sorted({*summary.skipped_steps, *left}))
+    )
 
 
 def run_job(

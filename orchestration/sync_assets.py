@@ -72,7 +72,7 @@ def build_sync_asset(
                 log=context.log.info,
                 seal=context.run.tags.get(SEAL_TAG),
             )
-        metadata = _metadata(run)
+        metadata = run_metadata(run)
         if run.is_failed and run.report is not None:
             raise dg.Failure(
                 description=(
@@ -81,12 +81,13 @@ def build_sync_asset(
                 metadata=metadata,
                 allow_retries=False,
             )
-        yield dg.MaterializeResult(metadata=metadata, check_results=[_check(run)])
+        yield dg.MaterializeResult(metadata=metadata, check_results=[check_result(run)])
 
     return sync
 
 
-def _check(run: SyncRun) -> dg.AssetCheckResult:
+def check_result(run: SyncRun) -> dg.AssetCheckResult:
+    """Whether somebody should look at what came of a run."""
     found = concerns(run)
     return dg.AssetCheckResult(
         check_name=CHECK,
@@ -101,7 +102,8 @@ def _check(run: SyncRun) -> dg.AssetCheckResult:
     )
 
 
-def _metadata(run: SyncRun) -> Mapping[str, dg.MetadataValue]:
+def run_metadata(run: SyncRun) -> Mapping[str, dg.MetadataValue]:
+    """What Dagster shows of a run: counts, codes and moments."""
     report = run.report
     if report is None:
         return {

@@ -43,6 +43,12 @@ def outbound_check_key(spec: SyncSpec, manifest: Manifest) -> dg.AssetCheckKey:
     return dg.AssetCheckKey(model_key(layer, spec.model), CHECK)
 
 
+def outbound_step(spec: SyncSpec, manifest: Manifest) -> str:
+    """The step of that check, as runs name it."""
+    key = outbound_check_key(spec, manifest)
+    return f"{key.asset_key.to_python_identifier()}_{key.name}"
+
+
 def build_outbound_check(
     workspace: Workspace, manifest: Manifest, spec: SyncSpec
 ) -> dg.AssetChecksDefinition:

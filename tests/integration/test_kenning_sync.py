@@ -7,9 +7,11 @@ import os
 import re
 from datetime import timedelta
 
+import dagster as dg
 import pytest
 
 from cli.main import main
+from orchestration.instance import open_instance
 from orchestration.workspace import Workspace
 from reverse_etl.clock import as_utc, utc_now
 from reverse_etl.ledger import LedgerRun, open_ledger
@@ -252,7 +254,10 @@ def test_refused_rows_are_tried_again_and_rows_in_doubt_decided_about(
 
 
 def test_what_is_held_does_not_change_under_a_run_that_is_not_over(workspace, kenning):
-    with open_ledger(workspace.ledger_path) as ledger, ledger.lease(SYNC, now=utc_now) as lease:
+    with (
+        open_ledger(workspace.ledger_path) as ledger,
+        ledger.lease(SYNC, now=utc_now) as lease,
+    ):
         ledger.begin_run(lease, LedgerRun("r1", SYNC, "f", utc_now()))
 
     code, _, err = kenning("resend", SYNC, "--all")
@@ -395,3 +400,71 @@ def test_ledger_may_be_elsewhere(workspace, kenning, monkeypatch, tmp_path):
     assert "elsewhere" in printed(kenning("status", SYNC))
     del os.environ["KENNING_LEDGER_URL"]
     assert "elsewhere" not in printed(kenning("status", SYNC))
+
+
+# Several at once
+
+
+def add_sync(workspace: Workspace, name: str, *, columns: str = "*") -> None:
+    """A second sync to files, of a model like the first one's."""
+    folder = workspace.project_dir / "models" / "activation"
+    text = (folder / "_activation__models.yml").read_text(encoding="utf-8")
+    models, exposures = text.split("\nexposures:\n")
+    for part, heading in ((models, ""), (exposures, "exposures:\n")):
+        changed = heading + part.replace("files__customers", f"files__{name}").replace(
+            "object: customers", f"object: {name}"
+        )
+        kind = "exposures" if heading else "models"
+        (folder / f"_{name}__{kind}.yml").write_text(changed, encoding="utf-8")
+    (folder / f"sync_files__{name}.sql").write_text(
+        "select * from {{ ref('sync_files__customers') }}", encoding="utf-8"
+    )
+    change_raw(
+        workspace,
+        f"create table activation.sync_files__{name} as "
+        f"select {columns} from activation.sync_files__customers",
+    )
+
+
+def test_several_syncs_are_sent_beside_each_other(workspace, kenning):
+    allow_removals(workspace)
+    for name in ("people", "readers"):
+        add_sync(workspace, name)
+    change_raw(workspace, GRACE_LEAVES)
+
+    out = printed(kenning("run", "--at-once", "3"))
+
+    assert "files__customers: 1 removed" in out
+    assert "files__people: 2 added" in out
+    assert "files__readers: 2 added" in out
+    assert sent_keys(workspace) == ["1"]
+    with open_instance(workspace) as instance:
+        event = instance.get_latest_materialization_event(
+            dg.AssetKey(["files", "people"])
+        )
+    assert event.asset_materialization.metadata["added"].value == 2
+
+
+def test_of_several_syncs_only_those_go_whose_checks_are_green(workspace, kenning):
+    add_sync(workspace, "people", columns="* replace ('x' as email)")
+    add_sync(workspace, "readers")
+    change_raw(workspace, "alter table activation.sync_files__people drop column email")
+
+    code, out, err = kenning("run", "--at-once", "2")
+
+    assert code == 1
+    assert "files__readers: 2 added" in out
+    assert "fit_to_leave of activation/sync_files__people" in err
+    assert "Not executed: files__people." in err
+    assert not (workspace.data_dir / "outbox" / "files__people").exists()
+
+
+def test_of_several_syncs_one_that_is_held_fails_alone(workspace, kenning):
+    add_sync(workspace, "people")
+    change_raw(workspace, GRACE_LEAVES)
+
+    code, out, err = kenning("run", "--at-once", "2")
+
+    assert code == 1
+    assert "files__people: 2 added" in out
+    assert "Sync 'files__customers' was held: " in err
