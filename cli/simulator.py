@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from reverse_etl.accounts import ALLOW_PRIVATE_VARIABLE
 from warehouse.errors import ConfigurationError
 
 _PORT = 8900
@@ -52,7 +53,11 @@ def _run(options: argparse.Namespace) -> int:
             port=options.port,
             has_limits=options.limits == "on",
         ) as simulator:
-            environs = [simulator.environ_of(name) for name in simulator.tools]
+            environs = [
+                # Tools of this machine are refused unless somebody allows them.
+                {ALLOW_PRIVATE_VARIABLE: "1"},
+                *[simulator.environ_of(name) for name in simulator.tools],
+            ]
             print(render_environs(simulator.url, environs), flush=True)
             _wait_for_the_end()
     except ValueError as error:

@@ -247,7 +247,7 @@ def _credentials(states: Sequence[CredentialState]) -> Iterable[str]:
         if state.is_set:
             there = "set"
         elif state.default is not None:
-            there = f"not set; {state.default}"
+            there = f"not set; {state.default}" if state.default else "not needed"
         else:
             there = "MISSING"
         yield _line(label, f"{state.source:<{width}}  {there}  ({state.description})")

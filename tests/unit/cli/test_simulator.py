@@ -30,8 +30,8 @@ def test_it_prints_where_the_tools_are_and_answers_until_it_is_ended():
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     ) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline().strip() for _ in range(4)]
-        url = lines[2].partition("=")[2]
+        lines = [process.stdout.readline().strip() for _ in range(6)]
+        url = lines[4].partition("=")[2]
         answer = httpx.get(
             f"{url}/v1/contacts",
             headers={"authorization": "Bearer simulated-token"},
@@ -41,8 +41,9 @@ def test_it_prints_where_the_tools_are_and_answers_until_it_is_ended():
         exit_code = process.wait(timeout=10)
 
     assert lines[0].endswith(": Ctrl-C stops it")
-    assert lines[2].startswith("export KENNING_MAILER_URL=http://127.0.0.1:")
-    assert lines[3] == "export KENNING_MAILER_TOKEN=simulated-token"
+    assert lines[2] == "export KENNING_ALLOW_PRIVATE_ADDRESSES=1"
+    assert lines[4].startswith("export KENNING_MAILER_URL=http://127.0.0.1:")
+    assert lines[5] == "export KENNING_MAILER_TOKEN=simulated-token"
     assert answer.json() == {"records": [], "next": None}
     assert exit_code == 0
 
