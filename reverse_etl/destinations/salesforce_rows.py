@@ -27,6 +27,9 @@ _MAX_QUERY_LENGTH = 12_000
 _OPT_OUTS = frozenset({"DoNotCall", "HasOptedOutOfEmail", "HasOptedOutOfFax"})
 """Standard fields of contacts and leads by which a person has said no."""
 
+_NEVER_EMPTY = frozenset({"CloseDate", "Company", "LastName", "Name", "StageName"})
+"""Standard fields that Salesforce lets nobody empty, on the objects that have them."""
+
 _GONE = frozenset({"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT_FOUND"})
 _RETRYABLE = frozenset(
     {
@@ -88,6 +91,8 @@ def match_field(batch: Batch) -> str:
 def fields_of(batch: Batch, record: Record) -> Mapping[str, Json]:
     """What is written of a record: an opt-out is set, and never taken back.
 
+    A record that is to be cleared keeps what cannot be empty, rather than everything.
+
     Raises:
         FatalDeliveryError: The mapping would take one back.
     """
@@ -100,10 +105,11 @@ def fields_of(batch: Batch, record: Record) -> Mapping[str, Json]:
                 "Map a column that is true or null.",
                 error_class=ErrorClass.CONFIG,
             )
+    kept = _OPT_OUTS | _NEVER_EMPTY if record.op is Op.REMOVE else _OPT_OUTS
     return {
         name: value
         for name, value in record.fields.items()
-        if value is not None or name not in _OPT_OUTS
+        if value is not None or name not in kept
     }
 
 

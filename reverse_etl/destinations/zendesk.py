@@ -308,7 +308,7 @@ class ZendeskOrganizations:
 
     def _deliver(self, record: Record, action: Action) -> Response | None:
         """The answer about one organization; None when there is none to speak of."""
-        body: Json = {"organization": {**record.fields, **record.match}}
+        body: Json = {"organization": {**_fields(record), **record.match}}
         if action is Action.UPSERT:
             return self._ask("POST", "/api/v2/organizations/create_or_update", body)
         if action is Action.CREATE:
@@ -352,7 +352,16 @@ def _user(record: Record, user_id: str | None, action: Action) -> dict[str, Json
         {} if action is Action.UPDATE else {"skip_verify_email": True}
     )
     known: dict[str, Json] = {} if user_id is None else {"id": int(user_id)}
-    return {**silent, **record.fields, **record.match, **known}
+    return {**silent, **_fields(record), **record.match, **known}
+
+
+def _fields(record: Record) -> Mapping[str, Json]:
+    """What is written. Whoever is to be cleared keeps the name, which cannot be empty."""
+    return {
+        name: value
+        for name, value in record.fields.items()
+        if not (name == "name" and value is None and record.op is Op.REMOVE)
+    }
 
 
 def _is_to_leave(record: Record, action: Action) -> bool:

@@ -30,7 +30,11 @@ _TOKEN_PATH = "/services/oauth2/token"  # noqa: S105  an address
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _SELECT = re.compile(r"SELECT Id, (\w+) FROM (\w+) WHERE \1 IN \((.*)\)", re.DOTALL)
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
-_NEEDS_LAST_NAME = frozenset({"Contact", "Lead"})
+_REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "Account": ("Name",),
+    "Contact": ("LastName",),
+    "Lead": ("LastName", "Company"),
+}
 _PREFIXES = {"Account": "001", "Contact": "003", "Lead": "00Q"}
 _BIN = "recycle bin"
 
@@ -249,8 +253,9 @@ def _upsert_row(hold: Hold, object_name: str, field: str, row: Record) -> Record
 
 
 def _create_row(hold: Hold, object_name: str, row: Record) -> Record:
-    if object_name in _NEEDS_LAST_NAME and not row.get("LastName"):
-        return _failure("REQUIRED_FIELD_MISSING", "missing: [LastName]", "LastName")
+    for name in _REQUIRED.get(object_name, ()):
+        if not row.get(name):
+            return _failure("REQUIRED_FIELD_MISSING", f"missing: [{name}]", name)
     problem = _problem(hold, object_name, row, None)
     if problem is not None:
         return problem
@@ -269,8 +274,9 @@ def _update_row(hold: Hold, object_name: str, record_id: str, row: Record) -> Re
             else "INVALID_CROSS_REFERENCE_KEY"
         )
         return _failure(code, "no such record", None)
-    if object_name in _NEEDS_LAST_NAME and row.get("LastName", "") is None:
-        return _failure("REQUIRED_FIELD_MISSING", "missing: [LastName]", "LastName")
+    for name in _REQUIRED.get(object_name, ()):
+        if row.get(name, "") is None:
+            return _failure("REQUIRED_FIELD_MISSING", f"missing: [{name}]", name)
     problem = _problem(hold, object_name, row, record_id)
     if problem is not None:
         return problem

@@ -172,6 +172,10 @@ def _update(hold: Hold, user: Record) -> Record:
 
 def _changed(hold: Hold, user_id: str, user: Record) -> Record:
     _check_user(hold, user, "UserUpdateError")
+    if not user.get("name", "kept"):
+        raise _UserError(
+            "UserUpdateError", "Name: is too short (minimum one character)"
+        )
     held = hold.collection("users")[user_id]
     kept = _kept(held, user)
     first, given = held.get("email"), user.get("email")
@@ -302,9 +306,11 @@ def _changed_organization(hold: Hold, organization_id: str, body: Record) -> Ans
     if refused is not None:
         raise _invalid("base", refused)
     held = hold.collection("organizations")
-    name = body.get("name")
+    name = body.get("name", "kept")
+    if not name:
+        raise _invalid("name", "BlankValue")
     for other_id, other in held.items():
-        if name and other_id != organization_id and other.get("name") == name:
+        if other_id != organization_id and other.get("name") == body.get("name", ""):
             raise _invalid("name", "DuplicateValue")
     merged = {**held.get(organization_id, {}), **body}
     held[organization_id] = {

@@ -1,7 +1,7 @@
 """How Salesforce is told of records, at once and by jobs, and what its answers mean."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -525,6 +525,32 @@ def test_an_opt_out_is_set_and_clearing_leaves_it():
     first, second = line.bodies()[0]["records"]
     assert first["DoNotCall"] is True
     assert "DoNotCall" not in second
+
+
+def to_be_cleared(people: Iterable[Record]) -> list[Record]:
+    empty = {"LastName": None, "FirstName": None}
+    return [each._replace(op=Op.REMOVE, fields=empty) for each in people]
+
+
+def test_clearing_leaves_what_salesforce_lets_nobody_empty(simulator, org):
+    people = many(2, FirstName="Ada")
+    org.send(batch(Action.UPSERT, *people))
+
+    result = org.send(batch(Action.UPDATE, *to_be_cleared(people)))
+
+    assert result.rejected == ()
+    assert contacts(simulator)["c1"] == {KEY: "c1", "LastName": "Byron"}
+
+
+def test_so_does_clearing_by_a_job(simulator, bulk_org):
+    people = many(201, FirstName="Ada")
+    finished(simulator, bulk_org, batch(Action.UPSERT, *people, settings=BULK))
+
+    cleared = batch(Action.UPDATE, *to_be_cleared(people), settings=BULK)
+    result = finished(simulator, bulk_org, cleared)
+
+    assert result.rejected == ()
+    assert contacts(simulator)["c200"] == {KEY: "c200", "LastName": "Byron"}
 
 
 # --- what a refusal of the whole means

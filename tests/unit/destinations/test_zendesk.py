@@ -246,6 +246,38 @@ def test_clearing_somebody_who_is_not_there_is_done(simulator: Simulator) -> Non
     assert of_organization == BatchResult()
 
 
+def test_clearing_leaves_the_name_which_zendesk_lets_nobody_empty(
+    simulator: Simulator,
+) -> None:
+    fields = {"name": "Ada", "phone": "+441"}
+    send(simulator, Action.UPSERT, record(ADA, fields))
+    organization(simulator, Action.UPSERT, record(ACME, {"name": "A", "notes": "x"}))
+
+    result = send(
+        simulator,
+        Action.UPDATE,
+        record(ADA, {"name": None, "phone": None}, op=Op.REMOVE),
+    )
+    of_organization = organization(
+        simulator,
+        Action.UPDATE,
+        record(ACME, {"name": None, "notes": None}, op=Op.REMOVE),
+    )
+
+    assert (result.rejected, of_organization.rejected) == ((), ())
+    assert users_of(simulator)["1001"] == {"name": "Ada", **ADA}
+    held = simulator.hold("zendesk").records["organizations"].values()
+    assert [*held] == [{"name": "A", **ACME}]
+
+
+def test_a_name_that_a_mapping_empties_is_refused(simulator: Simulator) -> None:
+    send(simulator, Action.UPSERT, record(ADA, {"name": "Ada"}))
+
+    result = send(simulator, Action.UPSERT, record(ADA, {"name": None}))
+
+    assert [row.error_class for row in result.rejected] == [ErrorClass.INVALID_FIELD]
+
+
 def test_users_are_deleted_in_one_job_and_those_who_are_gone_are_done(
     simulator: Simulator,
 ) -> None:
