@@ -101,7 +101,7 @@ CASES: Mapping[tuple[str, str], Case] = {
         text_field=None, settings={"list_id": "12"}, base="users"
     ),
     ("iterable", "events"): Case(
-        text_field="dataFields.note", settings={"event_name": "ordered"}, base="users"
+        text_field="note", settings={"event_name": "ordered"}, base="users"
     ),
     ("klaviyo", "lists"): Case(
         text_field=None, settings={"list_id": "L1"}, base="profiles"
