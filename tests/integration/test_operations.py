@@ -394,6 +394,16 @@ def test_a_row_that_a_guard_holds_says_so_and_one_that_withdrew_does_not(world):
     assert outlook(world, "a") == RowOutlook("withdraw", is_in_model=True)
 
 
+def test_a_row_of_an_approved_plan_is_not_held_back(world):
+    be_held(world)
+    before = outlook(world, "b")
+    operations.approve(
+        world.spec, world.plan(), ledger=world.ledger, now=world.now, seal=None
+    )
+
+    assert (before.is_held_back, outlook(world, "b").is_held_back) == (True, False)
+
+
 def test_a_row_of_a_paused_sync_says_so(world):
     operations.pause(world.spec, ledger=world.ledger, now=world.now, reason="audit")
 
