@@ -62,10 +62,12 @@ lint: $(INSTALLED) ## Check format, types, SQL, YAML, imports and compiled audie
 	$(BIN)/python -m audiences check
 
 .PHONY: format
-format: $(INSTALLED) ## Put Python and SQL into the house style
+format: $(INSTALLED) ## Put Python and SQL into the house style, and the table of destinations
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/sqlfluff fix --disable-progress-bar models tests/dbt
+	$(BIN)/python -m reverse_etl.destinations > docs/destinations/README.md.part
+	mv docs/destinations/README.md.part docs/destinations/README.md
 
 .PHONY: ui
 ui: $(INSTALLED) ## Show assets, checks and runs in Dagster (PORT=3000)
