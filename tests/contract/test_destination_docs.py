@@ -5,6 +5,7 @@ in the warehouse, sent, recorded, and left alone when nothing changed.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,8 @@ import pytest
 import yaml
 
 from demo.destination_simulator import Simulator, running_simulator
-from reverse_etl.accounts import Accounts
+from reverse_etl.accounts import Accounts, variable_of
+from reverse_etl.destinations.catalogue import catalogue
 from reverse_etl.destinations.protocol import (
     Batch,
     BatchResult,
@@ -393,3 +395,46 @@ def assert_what_left_is_gone(
                 assert lost
             case _:
                 assert not lost or record.key in {each.key for each in changed}
+
+
+def test_the_table_of_all_destinations_is_current():
+    page = (PROJECT / "docs/destinations/README.md").read_text("utf-8")
+
+    assert page == catalogue(DESTINATIONS.values()), "make format writes it anew"
+
+
+def test_the_readme_leads_to_the_table_and_to_every_page():
+    readme = (PROJECT / "README.md").read_text("utf-8")
+
+    assert "docs/destinations/README.md" in readme
+    assert [
+        name for name in DESTINATIONS if f"docs/destinations/{name}.md" not in readme
+    ] == []
+
+
+@pytest.mark.parametrize("destination", DESTINATIONS)
+def test_the_page_names_everything_that_its_destination_can_do_and_needs(destination):
+    kind = DESTINATIONS[destination]
+    page = (PROJECT / f"docs/destinations/{destination}.md").read_text("utf-8")
+    prose = re.sub(r"^```.*?^```", "", page, flags=re.MULTILINE | re.DOTALL)
+    named = {
+        word
+        for code in re.findall(r"`([^`\n]+)`", prose)
+        for word in re.findall(r"\w+", code)
+    }
+    declared = {
+        str(word)
+        for each in kind.objects.values()
+        for word in (
+            *each.modes,
+            *each.removals,
+            *each.match_fields,
+            *each.settings,
+            *each.optional_settings,
+        )
+    }
+
+    assert declared - named == set()
+    assert set(re.findall(r"KENNING_[A-Z0-9_]+", page)) == {
+        variable_of(kind.name, credential.name) for credential in kind.credentials
+    }
