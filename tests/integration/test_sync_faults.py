@@ -538,13 +538,13 @@ def test_default_waits_are_not_those_of_tests():
     assert policy.max_troubles == 20
 
 
-def test_a_refused_whole_run_is_refused_for_every_row(world):
+def test_a_refused_whole_run_fails_and_none_of_its_rows_waits(world):
     fault = Fault(BatchRefusedError("Refused."), Moment.BEFORE)
 
     report = world.run(memory_destination(fault, max_batch_rows=None))
 
-    assert (report.rejected, report.left) == (16, 0)
-    assert set(rejected(world, "error_class")) == {("BATCH",)}
+    assert (report.status, report.cancelled, report.left) == ("failed", 16, 0)
+    assert rejected(world, "error_class") == []
 
 
 def test_an_update_clears_what_leaves_where_the_sync_says_so(world):

@@ -39,8 +39,9 @@ def destination(simulator: Simulator, tmp_path: Path) -> Iterator[Destination]:
         policy=RetryPolicy(max_attempts=2, first_wait_s=0.0),
         allow_private_addresses=True,
     )
+    spec = dataclasses.replace(SPEC, on_removal=Removal.DELETE)
     with open_destination(
-        SPEC, simulator.environ_of("mailer"), tmp_path, http
+        spec, simulator.environ_of("mailer"), tmp_path, http
     ) as mailer:
         yield mailer
 
