@@ -163,7 +163,6 @@ select
             is_in_source
             and :is_membership
             and match_text is distinct from held_match_text
-            and held_hash is not null
             then 'rematch'
         when is_in_source and held_hash is null then 'change'
         when is_in_source and is_different then :changed
@@ -269,7 +268,8 @@ select
         as skipped_row_count,
     coalesce(sum(case when is_held then 1 end), 0) as held_count,
     coalesce(sum(case when is_held and held_hash is null then 1 end), 0)
-        as unknown_count
+        as unknown_count,
+    coalesce(sum(case when not is_in_source then 1 end), 0) as gone_count
 
 from compared
 group by op
@@ -456,11 +456,14 @@ def association_names(spec: SyncSpec) -> tuple[str, ...]:
 
 
 def schema_fingerprint(spec: SyncSpec, columns: Sequence[Column]) -> str:
-    """The kinds of value that a sync sends: its columns and their type tags, as text."""
+    """The kinds of value that a sync sends: its columns and their type tags, as text.
+
+    The key is among them: as another type it may be another text, of another record.
+    """
     types = {column.name: column.data_type for column in columns}
     return ",".join(
         f"{name}:{type_tag(types[name], column=name, model=spec.model).value[0]}"
-        for name in sorted(spec.columns)
+        for name in sorted({*spec.columns, spec.key})
     )
 
 
@@ -590,7 +593,7 @@ def comparison_query(
             "now": now,
             "stale_before": stale_before,
             "is_membership": exp.Boolean(
-                this=is_membership and spec.mode in (Mode.MIRROR, Mode.ADD)
+                this=is_membership and spec.mode in (Mode.MIRROR, Mode.ADD, Mode.UPSERT)
             ),
             "changed": exp.Literal.string(
                 "unchanged" if spec.mode is Mode.INSERT else "change"

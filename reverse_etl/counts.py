@@ -34,6 +34,7 @@ class Counts:
         held: Rows that the destination holds by our record, before the run.
         unknown_change: Those of `change` whose state at the destination is not known,
             because an answer was lost. They are sent again without counting as a change.
+        withdraw_gone: Those of `withdraw` that are not in the model.
     """
 
     add: int = 0
@@ -51,6 +52,7 @@ class Counts:
     source: int = 0
     held: int = 0
     unknown_change: int = 0
+    withdraw_gone: int = 0
 
     @property
     def remove(self) -> int:
@@ -76,7 +78,8 @@ def read_counts(rows: Sequence[Row], *, source_count: int, held_count: int) -> C
     """Counts from the answer of `change_query.count_query`, one row per op.
 
     Args:
-        rows: op, keys, source rows, those without consent, held keys, unknown ones.
+        rows: op, keys, source rows, those without consent, held keys, unknown ones, keys
+            that are not in the model.
         source_count: Rows of the model.
         held_count: Rows that the destination holds by our record.
     """
@@ -119,6 +122,7 @@ def read_counts(rows: Sequence[Row], *, source_count: int, held_count: int) -> C
         source=source_count,
         held=held_count,
         unknown_change=by_op["change"][4] if "change" in by_op else 0,
+        withdraw_gone=by_op["withdraw"][5] if "withdraw" in by_op else 0,
     )
 
 

@@ -200,6 +200,17 @@ class _Done:
     resume_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One comparison of a run, and what of it was seen before.
+
+    `returning` rows were taken away by the pass before, to come back now.
+    """
+
+    number: int
+    returning: int = 0
+
+
 def plan_sync(
     spec: SyncSpec,
     capabilities: Capabilities,
@@ -322,35 +333,40 @@ def _brought_up_to_date(run: _Run) -> RunReport:
     if earlier is not None and earlier.status is not RunStatus.SUCCEEDED:
         return _report(run, earlier)
     report = None if earlier is None else _report(run, earlier)
-    for _ in range(_MOST_PASSES):
-        done, needs_another = _one_pass(run)
+    turn = _Pass(number=1)
+    while True:
+        done, following = _one_pass(run, turn)
         report = done if report is None else _together(report, done)
-        if not needs_another:
+        if following is None or turn.number == _MOST_PASSES:
             break
-    assert report is not None  # noqa: S101  there is one pass at least
+        turn = following
     return report
 
 
-def _one_pass(run: _Run) -> tuple[RunReport, bool]:
-    """Compare, and send what differs. Says whether another comparison should follow."""
-    run.record.check_unchanged_target()
+def _one_pass(run: _Run, turn: _Pass) -> tuple[RunReport, _Pass | None]:
+    """Compare, and send what differs. Says which other comparison should follow."""
+    run.record.check_unchanged_target(run.capabilities.settings)
     run_id = f"{as_utc(run.now()):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
     with contextlib.ExitStack() as comparison:
         with run.warehouse.transaction():
-            planned = comparison.enter_context(_planned(run))
+            planned = comparison.enter_context(_planned(run, turn))
             plan = planned.plan
             approved = run.ledger.told(run.spec.name, Control.APPROVAL)
             is_held = plan.is_held and plan.seal != approved
-            if run.options.seal not in (None, plan.seal):
-                return _drifted(run, run_id, planned), False
+            # What follows from a plan that was looked at was looked at with it.
+            if turn.number == 1 and run.options.seal not in (None, plan.seal):
+                return _drifted(run, run_id, planned), None
             if is_held and not planned.lets_withdrawals_go:
-                return _held(run, run_id, planned), False
+                return _held(run, run_id, planned), None
             run.record.follow_source(planned.compared)
-            if plan.counts.planned == 0:
-                return _unchanged(run, run_id, planned), False
-            _begin(run, run_id, planned, only_withdrawals=is_held)
+            is_idle = plan.counts.planned == 0
+            if not is_idle:
+                _begin(run, run_id, planned, only_withdrawals=is_held)
         if approved is not None and not is_held:
+            # Also where nothing is to be sent: what was approved is not what there is now.
             run.ledger.tell(run.spec.name, Control.APPROVAL, None, now=run.now())
+        if is_idle:
+            return _unchanged(run, run_id, planned), None
         if not run.is_whole:
             # The rows are in the plan now; the comparison would only take room.
             comparison.close()
@@ -360,15 +376,16 @@ def _one_pass(run: _Run) -> tuple[RunReport, bool]:
         )
         done = _send(run, run_id, (), wanted=_wanted(run, planned))
     report = _report(run, done, plan)
-    if is_held and done.status is RunStatus.SUCCEEDED:
-        return _held_back(run, report, plan), False
-    needs_another = done.status is RunStatus.SUCCEEDED and (
-        done.withdrawn > 0 or planned.needs_second_pass
-    )
-    return report, needs_another
+    if done.status is not RunStatus.SUCCEEDED:
+        return report, None
+    if is_held:
+        return _held_back(run, report, plan), None
+    if done.withdrawn == 0 and not planned.needs_second_pass:
+        return report, None
+    return report, _Pass(turn.number + 1, returning=plan.counts.rematch)
 
 
-def _planned(run: _Run) -> contextlib.AbstractContextManager[PlannedRun]:
+def _planned(run: _Run, turn: _Pass) -> contextlib.AbstractContextManager[PlannedRun]:
     return planned_run(
         run.spec,
         run.capabilities,
@@ -379,6 +396,7 @@ def _planned(run: _Run) -> contextlib.AbstractContextManager[PlannedRun]:
         now=run.now(),
         limits=run.options.limits,
         requests_left=run.options.requests_left,
+        returning=turn.returning,
     )
 
 
@@ -401,6 +419,7 @@ def _begin(
             "status": RunStatus.RUNNING.value,
             "is_open": True,
             "planned_count": row_count,
+            "held_count": planned.counts.planned - row_count if only_withdrawals else 0,
             "started_at": as_utc(run.started_at),
         },
     )
@@ -699,7 +718,11 @@ def _drifted(run: _Run, run_id: str, planned: PlannedRun) -> RunReport:
 def _held(run: _Run, run_id: str, planned: PlannedRun) -> RunReport:
     plan = planned.plan
     return _kept_back(
-        run, run_id, planned, _held_message(run, plan), _held_status(run, plan)
+        run,
+        run_id,
+        planned,
+        _held_message(run, plan, "Nothing was sent."),
+        _held_status(run, plan),
     )
 
 
@@ -733,29 +756,19 @@ def _held_back(run: _Run, report: RunReport, plan: SyncPlan) -> RunReport:
     held = replace(
         report,
         status=_held_status(run, plan),
-        message=_held_message(run, plan),
+        message=_held_message(run, plan, "Only who withdrew consent was removed."),
         held=plan.counts.planned - plan.counts.withdraw,
         findings=plan.findings,
     )
     run.record.update_run(
-        held.run_id,
-        {
-            "status": held.status.value,
-            "message": held.message,
-            "held_count": held.held,
-        },
+        held.run_id, {"status": held.status.value, "message": held.message}
     )
     run.log(f"held, all but {plan.counts.withdraw} who withdrew consent")
     return held
 
 
-def _held_message(run: _Run, plan: SyncPlan) -> str:
+def _held_message(run: _Run, plan: SyncPlan, sent: str) -> str:
     reasons = "; ".join(finding.message for finding in plan.findings)
-    sent = (
-        "Nothing was sent."
-        if plan.counts.withdraw == 0
-        else "At most those who withdrew consent were removed."
-    )
     if _held_status(run, plan) is RunStatus.REJECTED:
         return (
             f"Sync '{run.spec.name}' is held: {reasons}. A person rejected this plan (seal "

@@ -55,6 +55,7 @@ def guard_findings(
     schema_fingerprint: str | None = None,
     requests: int = 0,
     requests_left: int | None = None,
+    returning: int = 0,
 ) -> tuple[GuardFinding, ...]:
     """The guards that this run would break, in a fixed order; empty when it may go.
 
@@ -66,13 +67,15 @@ def guard_findings(
         schema_fingerprint: The types of the columns that are sent, now.
         requests: That the run would make.
         requests_left: Of the account's day; None without a daily quota.
+        returning: Rows that the pass before took away because their identifiers changed,
+            and that come back with the new ones: they are no growth.
     """
     findings = _quota(requests, requests_left)
     if counts.held == 0:
         return tuple(findings)
     return (
         *_empty_source(counts, guards),
-        *_rates(counts, guards),
+        *_rates(counts, guards, returning),
         *_consent(counts, guards, previous),
         *_mapping(counts, previous, mapping_fingerprint),
         *_schema(previous, schema_fingerprint),
@@ -96,7 +99,8 @@ def _empty_source(counts: Counts, guards: Guards) -> list[GuardFinding]:
     ]
 
 
-def _rates(counts: Counts, guards: Guards) -> list[GuardFinding]:
+def _rates(counts: Counts, guards: Guards, returning: int) -> list[GuardFinding]:
+    held = counts.held + returning
     judged = [
         (
             Guard.MAX_REMOVE_RATE,
@@ -114,7 +118,7 @@ def _rates(counts: Counts, guards: Guards) -> list[GuardFinding]:
         ),
         (
             Guard.MAX_GROWTH_RATE,
-            counts.add,
+            max(0, counts.add - returning),
             "be added to them",
             guards.max_growth_rate,
             guards.min_held_rows,
@@ -124,16 +128,30 @@ def _rates(counts: Counts, guards: Guards) -> list[GuardFinding]:
         GuardFinding(
             guard,
             (
-                f"{count:,} would {verb}, against {counts.held:,} rows that are held "
-                f"({count / counts.held:.1%}, limit {limit:.1%})"
+                f"{count:,} would {verb}, against {held:,} rows that are held "
+                f"({count / held:.1%}, limit {limit:.1%})"
             ),
         )
         for guard, count, verb, limit, fewest in judged
-        if count > limit * counts.held and counts.held >= fewest
+        if count > limit * held and held >= fewest
     ]
 
 
 def _consent(counts: Counts, guards: Guards, previous: Previous) -> list[GuardFinding]:
+    gone = counts.withdraw_gone
+    if (
+        counts.held >= guards.min_held_rows
+        and gone > guards.max_consent_drop * counts.held
+    ):
+        # They are in no model any more, whose share of rows with consent would show it.
+        return [
+            GuardFinding(
+                Guard.MAX_CONSENT_DROP,
+                f"{gone:,} rows that left the model have no consent any more, of "
+                f"{counts.held:,} that are held ({gone / counts.held:.1%}, limit "
+                f"{guards.max_consent_drop:.1%})",
+            )
+        ]
     before, skipped = previous.source, previous.skipped_no_consent
     if not before or skipped is None or counts.source == 0:
         return []

@@ -92,6 +92,15 @@ REMOVAL_ACTIONS: Mapping[Removal, Action] = {
 """What happens to records that are to leave; NOTHING sends nothing."""
 
 
+HELD_MEANINGS: Mapping[Mode, str] = {
+    **dict.fromkeys(Mode, "is there"),
+    Mode.REMOVE: "was taken out",
+    Mode.ARCHIVE: "was archived",
+    Mode.APPEND: "was told as an event",
+}
+"""What a row that a destination is known to hold means, by the mode that sent it."""
+
+
 def write_action(mode: Mode, *, is_membership: bool) -> Action:
     """What a batch of new and changed rows asks for."""
     if is_membership and mode in (Mode.MIRROR, Mode.UPSERT):

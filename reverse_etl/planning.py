@@ -24,7 +24,7 @@ from reverse_etl.guards import (
     holds_withdrawals,
 )
 from reverse_etl.masking import masked
-from reverse_etl.modes import Op
+from reverse_etl.modes import Action, Mode, Op
 from reverse_etl.normalising import NORMALISERS
 from reverse_etl.plan import Sample, SyncPlan, request_count, seal_of
 from reverse_etl.retl_tables import (
@@ -77,8 +77,23 @@ class PlannedRun:
 
     @property
     def lets_withdrawals_go(self) -> bool:
-        """Whether a run that guards hold still takes away who withdrew consent."""
-        return self.counts.withdraw > 0 and not holds_withdrawals(self.plan.findings)
+        """Whether a run that guards hold still takes away who withdrew consent.
+
+        Where all is written anew there is no taking away one row alone.
+        """
+        return (
+            self.counts.withdraw > 0
+            and not self.writes_all_anew
+            and not holds_withdrawals(self.plan.findings)
+        )
+
+    @property
+    def writes_all_anew(self) -> bool:
+        """Whether a run replaces everything that its destination holds."""
+        return self.actions.write is Action.RUN and self.spec.mode in (
+            Mode.MIRROR,
+            Mode.FULL,
+        )
 
     @property
     def needs_second_pass(self) -> bool:
@@ -133,6 +148,7 @@ def planned_run(
     requests_left: int | None = None,
     has_unfinished_run: bool = False,
     with_samples: bool = False,
+    returning: int = 0,
 ) -> Iterator[PlannedRun]:
     """Compare a model with what its destination holds.
 
@@ -149,6 +165,7 @@ def planned_run(
         requests_left: Of the account's day; None without a daily quota.
         has_unfinished_run: See `SyncPlan`.
         with_samples: Whether the plan shows some masked rows.
+        returning: See `guards.guard_findings`.
 
     Raises:
         ContractError: The model or the consent table is not there or lacks a column, or
@@ -193,6 +210,7 @@ def planned_run(
             schema_fingerprint=schema,
             requests=requests,
             requests_left=requests_left,
+            returning=returning,
         )
         run = PlannedRun(
             spec=spec,
@@ -202,7 +220,7 @@ def planned_run(
                 counts=counts,
                 findings=findings,
                 has_unfinished_run=has_unfinished_run,
-                seal=seal_of(counts, (*_target(spec), head, schema)),
+                seal=seal_of(counts, (*_deed(spec, wanted_actions), head, schema)),
                 requests=requests,
                 seconds=_least_seconds(requests, limits),
             ),
@@ -395,8 +413,19 @@ def _counts(
     )
 
 
-def _target(spec: SyncSpec) -> tuple[str, ...]:
-    return (spec.destination, spec.object, spec.key, spec.mode.value)
+def _deed(spec: SyncSpec, wanted_actions: Actions) -> tuple[str, ...]:
+    """What is done, where, and in whose name, beside the rows themselves."""
+    return (
+        spec.destination,
+        spec.object,
+        spec.key,
+        spec.mode.value,
+        str(spec.relation),
+        str(spec.purpose),
+        wanted_actions.write.value,
+        str(wanted_actions.absent),
+        str(wanted_actions.withdrawn),
+    )
 
 
 def _least_seconds(requests: int, limits: Iterable[RateLimit]) -> float:

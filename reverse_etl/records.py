@@ -185,10 +185,14 @@ class RecordReader:
         return found
 
     def _held_match(self, key: str, match_text: Value) -> Mapping[str, str]:
-        """The identifiers with which a record was sent, as the snapshot keeps them."""
-        if not self._matches:
+        """The identifiers with which a record was sent, as the snapshot keeps them.
+
+        Without any it was sent by its key, whatever the mapping says by now. By which
+        rule one of another mapping would go, nobody knows.
+        """
+        if match_text is None:
             return {self._key_match: key}
-        held = {} if match_text is None else orjson.loads(str(match_text))
+        held = orjson.loads(str(match_text))
         found = {}
         for identifier, rule in self._matches:
             value = held.get(identifier)
@@ -196,7 +200,8 @@ class RecordReader:
             if text:
                 found[identifier] = text
         if not found:
-            raise _UnsendableError(ErrorClass.INVALID_KEY, self._matches[0][0])
+            first = self._matches[0][0] if self._matches else self._key_match
+            raise _UnsendableError(ErrorClass.INVALID_KEY, first)
         return found
 
 

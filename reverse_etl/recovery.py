@@ -37,7 +37,7 @@ class Decision:
 
 
 def plan_fingerprint(spec: SyncSpec) -> str:
-    """What must be the same for a plan to be continued: target, mapping, mode, purpose."""
+    """What must be the same for a plan to be continued: target, mapping, what is done."""
     head = mapping_fingerprint(
         spec, {name: each.version for name, each in NORMALISERS.items()}
     )
@@ -46,6 +46,8 @@ def plan_fingerprint(spec: SyncSpec) -> str:
         spec.object,
         spec.key,
         spec.mode.value,
+        str(spec.on_removal),
+        str(spec.on_withdrawal),
         str(spec.purpose),
         str(spec.relation),
         head,

@@ -95,7 +95,9 @@ where
     and run_id not in (
         select max(newest.run_id)
         from newest
-        where newest.status not in ('held', 'rejected')
+        where
+            newest.status not in ('held', 'rejected')
+            and coalesce(newest.held_count, 0) = 0
         group by newest.sync_name
     )
 """

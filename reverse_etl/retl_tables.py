@@ -34,6 +34,7 @@ TABLES: Mapping[Relation, Mapping[str, str]] = {
         "destination": "text",
         "object": "text",
         "key_column": "text",
+        "settings": "text",
         "mode": "text",
         "purpose": "text",
         "status": "text",

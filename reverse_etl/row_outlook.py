@@ -9,7 +9,7 @@ from sqlglot import exp
 from reverse_etl.clock import Clock
 from reverse_etl.destinations.protocol import Capabilities
 from reverse_etl.engine import RunOptions
-from reverse_etl.guards import Previous, holds_withdrawals
+from reverse_etl.guards import Previous
 from reverse_etl.ledger import Control, Ledger
 from reverse_etl.planning import PlannedRun, planned_run
 from reverse_etl.retl_tables import (
@@ -86,7 +86,7 @@ def row_outlook(
         finding, fault = str(rows[0][0]), rows[0][1]
     else:
         finding, fault = UNCHANGED if is_held else ABSENT_EVERYWHERE, None
-    goes_all_the_same = finding == "withdraw" and not holds_withdrawals(plan.findings)
+    goes_all_the_same = finding == "withdraw" and planned.lets_withdrawals_go
     return RowOutlook(
         finding,
         None if fault is None else str(fault),

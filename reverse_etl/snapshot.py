@@ -4,6 +4,7 @@
 `settling`'s.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +12,12 @@ from enum import StrEnum
 
 from sqlglot import exp
 
+from reverse_etl import change_query
 from reverse_etl.errors import LedgerError, SyncConfigurationError
 from reverse_etl.fates import FatedRows, OutcomeStatus
 from reverse_etl.guards import Previous
 from reverse_etl.ledger import Refusal
-from reverse_etl.modes import Action, Op
+from reverse_etl.modes import HELD_MEANINGS, Action, Mode, Op
 from reverse_etl.query_text import filled, filled_select
 from reverse_etl.retl_tables import (
     OUTCOMES,
@@ -150,12 +152,16 @@ class SyncRecord:
                 "false; to be sure of the destination, `kenning sync reset` it."
             )
 
-    def check_unchanged_target(self) -> None:
+    def check_unchanged_target(self, place_settings: Sequence[str]) -> None:
         """Refuse a sync whose records are known to be somewhere else than it points to.
 
+        Args:
+            place_settings: Settings that say where records are: which list, which bucket.
+
         Raises:
-            SyncConfigurationError: An earlier run sent to another destination or object,
-                or by another key.
+            SyncConfigurationError: An earlier run sent to another destination, object or
+                place in it, by another key, or in a mode to which a row that is held
+                means something else.
         """
         holding_runs = (
             exp.select("run_id")
@@ -163,21 +169,40 @@ class SyncRecord:
             .where(exp.column("sync_name").eq(self._spec.name))
         )
         rows = self._warehouse.query(
-            exp.select("destination", "object", "key_column")
+            exp.select("destination", "object", "key_column", "settings", "mode")
             .distinct()
             .from_(RUNS.to_table())
             .where(exp.column("sync_name").eq(self._spec.name))
             .where(exp.column("run_id").isin(query=holding_runs))
         )
-        target = (self._spec.destination, self._spec.object, self._spec.key)
-        for held in rows:
-            if held != target:
+        spec = self._spec
+        target = (spec.destination, spec.object, spec.key)
+        place = {name: spec.settings.get(name) for name in place_settings}
+        for *held, settings, mode in rows:
+            self._check_meaning(str(mode))
+            held_place = _held_place(settings, place)
+            # What was told once cannot be taken back, wherever it was told.
+            is_elsewhere = held_place != place and spec.mode is not Mode.APPEND
+            if tuple(held) != target or is_elsewhere:
                 raise SyncConfigurationError(
-                    f"Sync '{self._spec.name}' in {self._spec.path} now points to "
-                    f"{_target_text(target)}, but what it sent is in {_target_text(held)} "
-                    "and would stay there for ever. Point it back, or give the new one a "
-                    "name of its own and let the old one remove its rows first."
+                    f"Sync '{spec.name}' in {spec.path} now points to "
+                    f"{_target_text(target, place)}, but what it sent is in "
+                    f"{_target_text(held, held_place)} and would stay there for ever. "
+                    "Point it back, or give the new one a name of its own and let the old "
+                    "one remove its rows first."
                 )
+
+    def _check_meaning(self, held_mode: str) -> None:
+        spec = self._spec
+        before, now = HELD_MEANINGS[Mode(held_mode)], HELD_MEANINGS[spec.mode]
+        if before == now:
+            return
+        raise SyncConfigurationError(
+            f"Sync '{spec.name}' in {spec.path} is in mode '{spec.mode}' now, to which a "
+            f"row on its record {now}. What is on it was sent in mode '{held_mode}', and "
+            f"{before}. Nothing was sent. Set the mode back, give the new one a name of "
+            f"its own, or forget the record with `kenning sync reset {spec.name}`."
+        )
 
     def open_runs(self) -> tuple[str, ...]:
         """Runs whose plan is not over, oldest first."""
@@ -198,7 +223,7 @@ class SyncRecord:
         return tuple(str(run_id) for (run_id,) in rows)
 
     def previous(self) -> Previous:
-        """What the last run that was not held found."""
+        """What the last run that was not held found, not even in part."""
         rows = self._warehouse.query(
             exp.select(
                 "mapping_fingerprint",
@@ -217,6 +242,7 @@ class SyncRecord:
                     )
                 )
             )
+            .where(exp.func("coalesce", exp.column("held_count"), "0").eq(0))
             .order_by(exp.column("run_id").desc())
             .limit(1)
         )
@@ -252,6 +278,7 @@ class SyncRecord:
             "destination": self._spec.destination,
             "object": self._spec.object,
             "key_column": self._spec.key,
+            "settings": json.dumps(dict(self._spec.settings), sort_keys=True),
             "mode": self._spec.mode.value,
             "purpose": self._spec.purpose,
             **values,
@@ -274,9 +301,30 @@ class SyncRecord:
         )
 
     def write_plan(self, plan_query: exp.Select) -> int:
-        """Keep the rows of the run that begins, in place of any left over; how many."""
-        drop(self._warehouse, self._plan.to_table())
-        return self._warehouse.execute(plan_query.ctas(self._plan.to_table()))
+        """Keep the rows of the run that begins, in place of any left over; how many.
+
+        Their sequence numbers follow the order of the query, and so do the rows in the
+        table: a run reads them by number, a window at a time.
+        """
+        plan = self._plan.to_table()
+        drop(self._warehouse, plan)
+        if self._dialect != "duckdb":
+            query = change_query.numbered(plan_query, dialect=self._dialect)
+            return self._warehouse.execute(query.ctas(plan))
+        row_count = self._warehouse.execute(plan_query.ctas(plan))
+        # They are numbered where they lie: a window function keeps DuckDB to one thread.
+        table = plan.sql(dialect=self._dialect)
+        numbers = Relation(SCHEMA, f"{self._plan.name}__seq").to_table()
+        sequence = numbers.sql(dialect=self._dialect)
+        default = literal(sequence).sql(dialect=self._dialect)
+        for statement in (
+            f"create or replace sequence {sequence}",
+            f"alter table {table} add column seq bigint default nextval({default})",
+            f"alter table {table} alter column seq drop default",
+            f"drop sequence {sequence}",
+        ):
+            self._warehouse.execute(statement)
+        return row_count
 
     def plan_size(self) -> int:
         """Rows of the plan."""
@@ -435,9 +483,20 @@ def _outcome_columns(outcomes: Outcomes) -> dict[str, Value]:
     }
 
 
-def _target_text(target: Sequence[Value]) -> str:
+def _held_place(
+    settings: Value, place: Mapping[str, str | None]
+) -> Mapping[str, str | None]:
+    """Where records are by the settings of their run; as now where it did not say."""
+    if settings is None:
+        return place
+    held: dict[str, str] = json.loads(str(settings))
+    return {name: held.get(name) for name in place}
+
+
+def _target_text(target: Sequence[Value], place: Mapping[str, str | None]) -> str:
     destination, object_name, key = (str(part) for part in target)
-    return f"{destination}/{object_name} (key {key})"
+    settings = "".join(f", {name} {value}" for name, value in sorted(place.items()))
+    return f"{destination}/{object_name} (key {key}{settings})"
 
 
 def _number(value: Value) -> int:

@@ -184,6 +184,14 @@ class SyncWorld:
             options=self.options,
         )
 
+    def run_with_seal(self, seal: str, destination: Destination) -> RunReport:
+        """Run the sync if its plan is the one with this seal."""
+        options, self.options = self.options, replace(self.options, seal=seal)
+        try:
+            return self.run(destination)
+        finally:
+            self.options = options
+
     def later(self, **passed: float) -> None:
         """Let time pass, as for a timedelta."""
         self.now += timedelta(**passed)
