@@ -81,7 +81,9 @@ def test_it_names_every_choice(choices, known):
 
 
 @pytest.mark.parametrize(
-    "settings", [SETTINGS, FIELD_SETTINGS, GUARD_SETTINGS], ids=["sync", "field", "guard"]
+    "settings",
+    [SETTINGS, FIELD_SETTINGS, GUARD_SETTINGS],
+    ids=["sync", "field", "guard"],
 )
 def test_the_how_to_explains_every_setting_in_its_order(settings):
     tables = re.findall(r"^\| `([a-z_]+)` \|", PAGE, re.MULTILINE)
