@@ -137,6 +137,7 @@ IMPORTS_ACROSS_WALLS = {
     "cli/validates.py": "great_expectations",
     "audiences/compiler.py": "os",
     "reverse_etl/plan.py": "sqlite3",
+    "reverse_etl/verdicts.py": "time",
 }
 
 
@@ -188,7 +189,12 @@ def _skeleton(pyproject: str) -> set[str]:
     modules = {f"{name.replace('.', '/')}.py" for name in named} | set(_SKELETON_TEXTS)
     packages = {
         f"{package}/__init__.py"
-        for package in (*ROOMS, "orchestration/quality", "reverse_etl/destinations")
+        for package in (
+            *ROOMS,
+            "orchestration/quality",
+            "reverse_etl/destinations",
+            "reverse_etl/normalising",
+        )
     }
     return modules | packages
 
