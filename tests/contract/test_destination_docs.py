@@ -412,6 +412,17 @@ def test_the_readme_leads_to_the_table_and_to_every_page():
     ] == []
 
 
+OWN = frozenset({"mailer", "webhook"})
+"""Not another company's tool: what is tested is what will be met."""
+
+
+@pytest.mark.parametrize("destination", sorted({*DESTINATIONS} - WITHOUT_TOOL - OWN))
+def test_the_page_says_that_nobody_has_tried_a_real_account(destination):
+    page = (PROJECT / f"docs/destinations/{destination}.md").read_text("utf-8")
+
+    assert "Not yet run against a real account" in page
+
+
 @pytest.mark.parametrize("destination", DESTINATIONS)
 def test_the_page_names_everything_that_its_destination_can_do_and_needs(destination):
     kind = DESTINATIONS[destination]
