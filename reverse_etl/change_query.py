@@ -304,50 +304,42 @@ where
     )
 """
 
-# The rows are numbered before the mapped columns come to them: what is sorted is narrow.
 _PLAN_ROWS = """
-with
-
-numbered as (
-
-    select
-        operations.*,
-        row_number() over (
-            order by
-                case operations.op when 'remove' then 1 else 2 end,
-                operations.action,
-                case operations.op when 'change' then 1 else 2 end,
-                operations.locality,
-                operations.key
-        ) as seq
-
-    from operations
-
-)
-
 select
-    numbered.seq,
-    numbered.action,
-    numbered.op,
-    numbered.key,
-    sha256_text(numbered.key) as key_sha256,
+    operations.action,
+    operations.op,
+    operations.key,
+    sha256_text(operations.key) as key_sha256,
     case
-        when numbered.op = 'remove' then numbered.held_customer_id
-        else numbered.customer_id
+        when operations.op = 'remove' then operations.held_customer_id
+        else operations.customer_id
     end as customer_id,
-    case when numbered.op <> 'remove' then numbered.row_hash end as row_hash,
+    case when operations.op <> 'remove' then operations.row_hash end as row_hash,
     case
-        when numbered.op = 'remove' then numbered.held_match_text
-        else numbered.match_text
+        when operations.op = 'remove' then operations.held_match_text
+        else operations.match_text
     end as match_text,
-    numbered.dest_id
+    operations.dest_id
 
-from numbered
+from operations
 -- A key that is changed or added is in the model once.
 left join model
-    on numbered.key = cast(:model_key as text)
-    and numbered.op <> 'remove'
-order by numbered.seq
+    on operations.key = cast(:model_key as text)
+    and operations.op <> 'remove'
+order by
+    case operations.op when 'remove' then 1 else 2 end,
+    operations.action,
+    case operations.op when 'change' then 1 else 2 end,
+    operations.locality,
+    operations.key
+"""
+
+_NUMBERED = """
+select
+    row_number() over () as seq,
+    ordered.*
+
+from ordered
 """
 
 _WANTED_ROWS = """
@@ -703,7 +695,7 @@ def plan_query(
         dialect: The engine that will run the query.
 
     Returns:
-        A select of seq (from 1, without gaps), action, op, key, key_sha256, customer_id,
+        A select of action, op, key, key_sha256, customer_id,
         row_hash, match_text, dest_id, then match_1 …, field_1 …, assoc_1 …, which are
         null for a removal. Rows of one action follow each other, removals first.
     """
@@ -734,6 +726,11 @@ def plan_query(
         dialect=dialect,
     )
     return query.select(*_wire_columns(spec, columns))
+
+
+def numbered(plan_rows: exp.Select, *, dialect: str) -> exp.Select:
+    """The rows of a plan with their sequence number: seq, from 1 without gaps."""
+    return filled_select(_NUMBERED, {"ordered": plan_rows}, dialect=dialect)
 
 
 def wanted_query(

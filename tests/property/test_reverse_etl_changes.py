@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
+from reverse_etl import change_query
 from reverse_etl.destinations.protocol import Capabilities
 from reverse_etl.guards import Previous
 from reverse_etl.modes import Mode, Removal
@@ -147,7 +148,8 @@ def plan(
             now=NOW,
         ) as run,
     ):
-        query = run.plan_query().ctas(exp.table_("plan", db="retl"))
+        rows = change_query.numbered(run.plan_query(), dialect="duckdb")
+        query = rows.ctas(exp.table_("plan", db="retl"))
         warehouse.execute("drop table if exists retl.plan")
         warehouse.execute(query)
     return warehouse.query("select * from retl.plan order by seq"), run
