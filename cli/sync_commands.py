@@ -216,16 +216,19 @@ def _reset(workspace: Workspace, options: argparse.Namespace) -> str:
 
     ((_, status),) = statuses(workspace, name=options.name)
     if not options.yes:
+        held = f"{status.held:,} rows that its destination holds by our record"
         then = (
-            "takes what the model holds now as sent, so that only what changes from here "
-            "is sent"
+            f"takes the {held} to be as the model has them now, so that only what changes "
+            "from here is sent"
+            if options.as_sent and status.held
+            else "takes what the model holds now as sent, so that only what changes from "
+            "here is sent"
             if options.as_sent
-            else "makes the next run a first one, which sends every row and removes none "
-            "that left before"
+            else f"forgets {held}, and makes the next run a first one, which sends every "
+            "row and removes none that left before"
         )
         raise ConfigurationError(
-            f"A reset of {options.name} forgets {status.held:,} rows that its destination "
-            f"holds by our record, and {then}. Nothing is sent by it. If that is meant, "
+            f"A reset of {options.name} {then}. Nothing is sent by it. If that is meant, "
             "say --yes."
         )
     done = reset(workspace, options.name, as_sent=options.as_sent)

@@ -19,7 +19,7 @@ from reverse_etl.errors import ReverseEtlError
 from reverse_etl.ledger import Control, Ledger
 from reverse_etl.plan import SyncPlan
 from reverse_etl.planning import planned_run
-from reverse_etl.query_text import filled
+from reverse_etl.query_text import filled, filled_select
 from reverse_etl.retl_tables import (
     OUTCOMES,
     REJECTED,
@@ -45,25 +45,49 @@ delete from rejected
 where sync_name = :sync
 """
 
-_TAKE_AS_SENT = """
+# What the destination refused is known not to be there; it goes as it always would.
+_TAKEN = """
+select
+    compared.key,
+    compared.customer_id,
+    compared.row_hash,
+    compared.match_text,
+    compared.dest_id
+
+from compared
+where
+    (compared.op in ('change', 'rematch') or (compared.op = 'add' and :takes_new))
+    and sha256_text(compared.key) not in (
+        select rejected.key_sha256
+        from rejected
+        where rejected.sync_name = :sync
+    )
+"""
+
+_FORGET_TAKEN = """
+delete from snapshot
+where
+    sync_name = :sync
+    and key in (select taken.key from taken)
+"""
+
+_NOTE_TAKEN = """
 insert into snapshot (
     sync_name, key, customer_id, row_hash, state, match_text, dest_id, run_id,
     acknowledged_at
 )
 select
     :sync,
-    plan.key,
-    plan.customer_id,
-    plan.row_hash,
+    taken.key,
+    taken.customer_id,
+    taken.row_hash,
     'acked',
-    plan.match_text,
-    known.dest_id,
+    taken.match_text,
+    taken.dest_id,
     :run_id,
     :now
 
-from plan
-left join known on plan.key = known.key
-where plan.op <> 'remove'
+from taken
 """
 
 _UNKNOWN_ALL = """
@@ -127,6 +151,25 @@ where
     snapshot.sync_name = :sync
     and snapshot.state = 'in_doubt'
     and sha256_text(snapshot.key) = doubtful.key_sha256
+    and doubtful.row_hash is not null
+"""
+
+# A removal has no fingerprint. One that arrived leaves nothing to hold.
+_IN_DOUBT_REMOVED = """
+delete from snapshot
+where
+    sync_name = :sync
+    and state = 'in_doubt'
+    and exists (
+        select 1
+        from outcomes
+        where
+            outcomes.sync_name = :sync
+            and outcomes.status = 'in_doubt'
+            and outcomes.op = 'remove'
+            and outcomes.run_id = snapshot.run_id
+            and outcomes.key_sha256 = sha256_text(snapshot.key)
+    )
 """
 
 
@@ -147,7 +190,7 @@ class InDoubt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """What a reset did, in rows: forgotten, and taken as sent."""
+    """What a reset did, in rows: forgotten, and of the model taken to be there."""
 
     forgotten: int
     taken_as_sent: int
@@ -216,7 +259,7 @@ def reset(
     now: Clock,
     as_sent: bool,
 ) -> Reset:
-    """Forget what a destination holds, without sending anything.
+    """Forget what a destination holds, or how it differs; without sending anything.
 
     Args:
         spec: The sync.
@@ -224,38 +267,31 @@ def reset(
         warehouse: Open for writing.
         ledger: Open.
         now: The present moment.
-        as_sent: Take what the model holds now as sent, so that the next run sends only
-            what changes from here. Otherwise the next run is a first one.
+        as_sent: Forget nothing, and take the rows that are held to be as the model has
+            them now; where none is held, all of the model. What the destination refused,
+            what is in doubt, and who is to leave stay as they are, for the next run.
+            Otherwise the next run is a first one.
 
     Raises:
         UnfinishedRunError: A run is not over.
+        SyncConfigurationError: What is held is not where the sync points to.
         SyncBusyError: A run is under way.
     """
     with ledger.lease(spec.name, now=now):
         create_missing(warehouse)
         record = SyncRecord(warehouse, spec)
         _check_no_open_run(spec, record, ledger)
-        relations = _relations()
-        sync = {"sync": literal(spec.name)}
-        run_id = f"{as_utc(now()):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
-        known = temporary(f"known__{spec.name}")
         with warehouse.transaction():
-            create_temporary_as(warehouse, known.name, _held_ids(spec))
-            forgotten = _execute(warehouse, _FORGET_SNAPSHOT, relations, sync)
-            _execute(warehouse, _FORGET_REJECTED, relations, sync)
-            taken = 0
             if as_sent:
+                record.check_unchanged_target(capabilities.settings)
                 taken = _take_as_sent(
-                    spec,
-                    capabilities,
-                    warehouse=warehouse,
-                    record=record,
-                    known=known,
-                    run_id=run_id,
-                    now=now(),
+                    spec, capabilities, warehouse=warehouse, record=record, now=now()
                 )
-            drop(warehouse, known)
-    return Reset(forgotten, taken)
+                return Reset(0, taken)
+            terms = {"sync": literal(spec.name)}
+            forgotten = _execute(warehouse, _FORGET_SNAPSHOT, _relations(), terms)
+            _execute(warehouse, _FORGET_REJECTED, _relations(), terms)
+    return Reset(forgotten, 0)
 
 
 def resend(
@@ -326,7 +362,8 @@ def retry(
             if in_doubt is InDoubt.RESEND:
                 released = _execute(warehouse, _IN_DOUBT_AGAIN, relations, terms)
             elif in_doubt is InDoubt.DELIVERED:
-                released = _execute(warehouse, _IN_DOUBT_DELIVERED, relations, terms)
+                released = _execute(warehouse, _IN_DOUBT_REMOVED, relations, terms)
+                released += _execute(warehouse, _IN_DOUBT_DELIVERED, relations, terms)
     return Retried(rejected, released)
 
 
@@ -336,10 +373,9 @@ def _take_as_sent(
     *,
     warehouse: Warehouse,
     record: SyncRecord,
-    known: exp.Table,
-    run_id: str,
     now: datetime,
 ) -> int:
+    run_id = f"{as_utc(now):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}"
     with planned_run(
         spec,
         capabilities,
@@ -349,18 +385,19 @@ def _take_as_sent(
         previous=record.previous(),
         now=now,
     ) as planned:
-        record.write_plan(planned.plan_query())
-        taken = _execute(
-            warehouse,
-            _TAKE_AS_SENT,
-            {**_relations(), "plan": record.plan.to_table(), "known": known},
-            {
-                "sync": literal(spec.name),
-                "run_id": literal(run_id),
-                "now": literal(as_utc(now)),
-            },
-        )
-        drop(warehouse, record.plan.to_table())
+        taken = temporary(f"taken__{spec.name}")
+        relations = {**_relations(), "compared": planned.compared, "taken": taken}
+        terms: dict[str, exp.Expr] = {
+            "sync": literal(spec.name),
+            "run_id": literal(run_id),
+            "now": literal(as_utc(now)),
+            "takes_new": exp.Boolean(this=planned.counts.held == 0),
+        }
+        rows = filled_select(_TAKEN, relations, terms, dialect=warehouse.dialect)
+        create_temporary_as(warehouse, taken.name, rows)
+        _execute(warehouse, _FORGET_TAKEN, relations, terms)
+        count = _execute(warehouse, _NOTE_TAKEN, relations, terms)
+        drop(warehouse, taken)
         record.write_run(
             run_id,
             {
@@ -374,16 +411,7 @@ def _take_as_sent(
                 "finished_at": as_utc(now),
             },
         )
-    return taken
-
-
-def _held_ids(spec: SyncSpec) -> exp.Select:
-    """The destination's own ids, which are still true after what else is known is not."""
-    return (
-        exp.select("key", "dest_id")
-        .from_(SNAPSHOT.to_table())
-        .where(exp.column("sync_name").eq(spec.name))
-    )
+    return count + planned.counts.unchanged
 
 
 def _check_decidable(spec: SyncSpec, plan: SyncPlan, seal: str | None) -> None:

@@ -200,7 +200,7 @@ def test_a_reset_as_sent_sends_only_what_changes_from_there(world):
     world.have_people(ADA, ("b", "Beau", 2), CY)
     busy = world.run(destination)
 
-    assert (done.forgotten, done.taken_as_sent) == (3, 3)
+    assert (done.forgotten, done.taken_as_sent) == (0, 3)
     assert (idle.requests, busy.changed) == (0, 1)
     assert rows_of(destination) == [((Op.CHANGE, "b"),)]
 
@@ -219,6 +219,70 @@ def test_a_reset_as_sent_lets_a_changed_mapping_through_without_sending(world):
     assert held.status == "held"
     idle = world.run(destination)
     assert (idle.status, idle.requests) == ("succeeded", 0)
+
+
+def test_a_reset_as_sent_takes_a_destination_that_others_have_filled(world):
+    destination = MemoryDestination()
+
+    done = reset(world, as_sent=True)
+    idle = world.run(destination)
+
+    assert (done.taken_as_sent, idle.requests) == (3, 0)
+
+
+def test_a_reset_as_sent_forgets_nobody_who_is_to_leave(world):
+    destination = MemoryDestination()
+    world.run(destination)
+    world.have_people(ADA, BO)
+    world.have_only_consents("a")
+
+    reset(world, as_sent=True)
+    report = world.run(destination)
+
+    assert (report.removed, list(destination.records)) == (2, ["a"])
+
+
+def test_a_reset_as_sent_does_not_take_what_was_refused_or_never_sent(world):
+    destination = MemoryDestination(refused_keys=frozenset({"b"}))
+    world.have_people(ADA, BO)
+    world.run(destination)
+    destination.refused_keys = frozenset()
+    world.have_people(ADA, BO, CY)
+    world.change_spec(mapping=(FieldMapping("name", column="first_name"),))
+    world.later(minutes=1)
+
+    reset(world, as_sent=True)
+    report = world.run(destination)
+
+    assert (report.added, report.changed) == (2, 0)
+    assert list(destination.records) == ["a", "b", "c"]
+
+
+def test_a_reset_as_sent_leaves_what_is_in_doubt_to_a_person(world):
+    once = replace(CAPABILITIES, idempotency=Idempotency.NONE, max_batch_rows=1)
+    world.run(memory_destination(LINE_DEAD_AFTER, capabilities=once))
+    world.run(MemoryDestination(once))
+
+    reset(world, as_sent=True)
+
+    assert status(world).in_doubt == 1
+
+
+def test_a_removal_that_arrived_by_a_persons_word_is_not_sent_again(world):
+    once = replace(CAPABILITIES, idempotency=Idempotency.NONE, max_batch_rows=1)
+    destination = MemoryDestination(once)
+    world.run(destination)
+    world.have_people(ADA, BO)
+    destination.faults.append(LINE_DEAD_AFTER)
+    world.run(destination)
+    world.run(destination)
+    destination.batches.clear()
+
+    done = retry(world, InDoubt.DELIVERED)
+    world.run(destination)
+
+    assert (done.in_doubt, rows_of(destination)) == (1, [])
+    assert list(world.snapshot()) == ["a", "b"]
 
 
 def test_nothing_that_is_held_changes_under_a_run_that_is_not_over(world):
