@@ -5,9 +5,9 @@ the last look at them is too old. The warehouse serves one thread, so this does 
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias, cast
 
 from sqlglot import exp
 
@@ -29,6 +29,10 @@ NOT_SENT_CODE = "not_sent"
 """Code of a row that no destination could be told of."""
 
 
+Selected: TypeAlias = Sequence[str] | Sequence[str | exp.Expr]
+"""What is selected of a plan."""
+
+
 class Reader(Protocol):
     """See `records.RecordReader`."""
 
@@ -39,6 +43,25 @@ class Reader(Protocol):
 
     def read(self, row: Row) -> Record | Unsendable:
         """The record of a row."""
+        ...
+
+    def json_reader(
+        self, types: Mapping[str, str], dialect: str
+    ) -> "BatchReader | None":
+        """A quicker reader of the same rows; None where there is none."""
+        ...
+
+
+class BatchReader(Protocol):
+    """See `records.JsonReader`."""
+
+    @property
+    def columns(self) -> Selected:
+        """What to select of the plan, `seq` first."""
+        ...
+
+    def read(self, rows: Sequence[Row]) -> Sequence[Record | Unsendable] | None:
+        """The records of rows; None when they have to be read one by one."""
         ...
 
 
@@ -94,6 +117,10 @@ class PlanRows:
         self._stream: Iterator[Row] = iter(())
         self._stream_at = 0
         self._stream_end = 0
+        self._quick: BatchReader | None = None
+        self._has_looked_for_quick = False
+        self._one_by_one_until = 0
+        self._stream_columns: Selected = ()
 
     def read(
         self,
@@ -115,27 +142,63 @@ class PlanRows:
         """
         if asks_consent:
             self._look_at_consents()
-        rows = self._in_stream(spans[0]) if is_next else self._scattered(spans)
-        if len(rows) != sum(span.row_count for span in spans):
+        withdrawn = self._withdrawn if asks_consent else frozenset()
+        row_count = sum(span.row_count for span in spans)
+        if is_next:
+            rows, records = self._next(spans[0])
+        else:
+            rows, records = self._scattered(spans), None
+        if len(rows) != row_count:
             raise LedgerError(
                 f"{self._plan.sql()} has other rows than the run that it belongs to. "
                 "Nothing more was sent. Was it changed by hand?"
             )
-        withdrawn = self._withdrawn if asks_consent else frozenset()
-        return _reading(rows, self._reader, withdrawn)
+        if records is None:
+            records = [self._reader.read(row) for row in rows]
+        seqs = [cast("int", row[0]) for row in rows]
+        return _reading(seqs, records, withdrawn)
 
     def stream(self, last: int) -> Iterator[tuple[int, Record | Unsendable]]:
         """Every row up to a sequence number, with its own."""
         for first in range(1, last + 1, WINDOW_ROWS):
             end = min(first + WINDOW_ROWS - 1, last)
-            for row in self._warehouse.rows(self._query(first, end)):
+            for row in self._warehouse.rows(
+                self._query(first, end, self._reader.columns)
+            ):
                 yield int(str(row[0])), self._reader.read(row)
 
     def interrupted(self) -> None:
         """Another statement ran on the warehouse, which ends what was being read."""
         self._stream_end = 0
 
-    def _in_stream(self, span: Span) -> list[Row]:
+    def _next(
+        self, span: Span
+    ) -> tuple[Sequence[Row], Sequence[Record | Unsendable] | None]:
+        """The next rows, and their records where the warehouse helped to make them."""
+        quick = self._quick_reader()
+        if quick is not None and span.first > self._one_by_one_until:
+            rows = self._in_stream(span, quick.columns)
+            records = quick.read(rows)
+            if records is not None:
+                return rows, records
+            # Others of the same window are likely to be of this kind.
+            self._one_by_one_until = span.first + WINDOW_ROWS
+        return self._in_stream(span, self._reader.columns), None
+
+    def _quick_reader(self) -> BatchReader | None:
+        if not self._has_looked_for_quick:
+            self._has_looked_for_quick = True
+            columns = self._warehouse.columns(self._plan.db, self._plan.name)
+            self._quick = self._reader.json_reader(
+                {column.name: column.data_type for column in columns},
+                self._warehouse.dialect,
+            )
+        return self._quick
+
+    def _in_stream(self, span: Span, columns: Selected) -> list[Row]:
+        if columns is not self._stream_columns:
+            self._stream_columns = columns
+            self.interrupted()
         rows: list[Row] = []
         first = span.first
         while first <= span.last:
@@ -149,21 +212,24 @@ class PlanRows:
         return rows
 
     def _open(self, first: int) -> None:
+        last = first + WINDOW_ROWS - 1
         self._stream_at = first
-        self._stream_end = first + WINDOW_ROWS
-        self._stream = self._warehouse.rows(self._query(first, first + WINDOW_ROWS - 1))
+        self._stream_end = last + 1
+        self._stream = self._warehouse.rows(
+            self._query(first, last, self._stream_columns)
+        )
 
     def _scattered(self, spans: Sequence[Span]) -> list[Row]:
-        query = self._query(spans[0].first, spans[-1].last)
+        query = self._query(spans[0].first, spans[-1].last, self._reader.columns)
         if len(spans) > 1:
             seqs = [exp.Literal.number(seq) for seq in seqs_of(spans)]
             query = query.where(exp.In(this=exp.column("seq"), expressions=seqs))
         self.interrupted()
         return self._warehouse.query(query)
 
-    def _query(self, first: int, last: int) -> exp.Select:
+    def _query(self, first: int, last: int, columns: Selected) -> exp.Select:
         return (
-            exp.select(*self._reader.columns)
+            exp.select(*columns)
             .from_(self._plan.copy())
             .where(exp.column("seq").between(first, last))
             .order_by("seq")
@@ -180,28 +246,26 @@ class PlanRows:
         self.interrupted()
 
 
-def _reading(rows: Sequence[Row], reader: Reader, withdrawn: frozenset[int]) -> Reading:
-    read = reader.read
-    if not withdrawn:
-        records = [read(row) for row in rows]
-        if Unsendable not in set(map(type, records)):
-            return Reading(records, [row[0] for row in rows])  # type: ignore[arg-type, misc]
+def _reading(
+    seqs: Sequence[int],
+    records: Sequence[Record | Unsendable],
+    withdrawn: frozenset[int],
+) -> Reading:
+    if not withdrawn and Unsendable not in set(map(type, records)):
+        return Reading(cast("Sequence[Record]", records), seqs)
     sent: list[Record] = []
-    seqs: list[int] = []
+    sent_seqs: list[int] = []
     refusals: list[Refusal] = []
     gone: list[int] = []
-    for row in rows:
-        seq = int(str(row[0]))
+    for seq, record in zip(seqs, records, strict=True):
         if seq in withdrawn:
             gone.append(seq)
-            continue
-        record = read(row)
-        if isinstance(record, Record):
+        elif isinstance(record, Record):
             sent.append(record)
-            seqs.append(seq)
+            sent_seqs.append(seq)
         else:
             refusals.append(refusal_of(seq, record))
-    return Reading(sent, seqs, tuple(refusals), tuple(gone))
+    return Reading(sent, sent_seqs, tuple(refusals), tuple(gone))
 
 
 def refusal_of(seq: int, row: Unsendable) -> Refusal:

@@ -43,6 +43,7 @@ from reverse_etl.events import (
     Tell,
     Waiting,
 )
+from reverse_etl.garbage import patient_collector
 from reverse_etl.ledger import (
     FINAL_STATES,
     BatchState,
@@ -283,7 +284,10 @@ class Sender:
         )
         workers = min(self._policy.max_workers, self._capabilities.max_workers)
         pollers = _POLLERS if self._capabilities.is_async else 0
-        with ThreadPoolExecutor(workers + pollers, thread_name_prefix="send") as pool:
+        with (
+            patient_collector(),
+            ThreadPoolExecutor(workers + pollers, thread_name_prefix="send") as pool,
+        ):
             try:
                 for segment in self._segments:
                     self._send_segment(segment, pool, workers)
@@ -706,6 +710,7 @@ class Sender:
             batch,
             reading,
             error,
+            self._rules,
             self._new_number,
             may_divide=self._divisions_left > 0 and batch.action is not Action.RUN,
         )

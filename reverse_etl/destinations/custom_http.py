@@ -12,7 +12,7 @@ or client_id and client_secret.
 import base64
 import contextlib
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import assert_never
 from urllib.parse import quote, urlencode
@@ -247,7 +247,8 @@ def render(body: Body, scope: Lookup, records: Sequence[Record]) -> Found:
         case Template():
             return body.value(scope)
         case Each(entry):
-            entries = (render(entry, _row_scope(scope, each), ()) for each in records)
+            write = _writer(entry, scope)
+            entries = (write(record) for record in records)
             return [entry for entry in entries if not isinstance(entry, Missing)]
         case Parts(by_name):
             parts = {
@@ -263,6 +264,24 @@ def render(body: Body, scope: Lookup, records: Sequence[Record]) -> Found:
             return [item for item in elements if not isinstance(item, Missing)]
         case _:
             assert_never(body)
+
+
+def _writer(entry: Body, around: Lookup) -> Callable[[Record], Found]:
+    """What gives one record's entry. Made once for all of them."""
+    match entry:
+        case Template(only_name="fields"):
+            return lambda record: record.json_fields
+        case Template(only_name="key"):
+            return lambda record: record.key
+        case Parts(by_name):
+            writers = {name: _writer(part, around) for name, part in by_name.items()}
+            return lambda record: {
+                name: part
+                for name, write in writers.items()
+                if not isinstance(part := write(record), Missing)
+            }
+        case _:
+            return lambda record: render(entry, _row_scope(around, record), ())
 
 
 def _batch_scope(batch: Batch, records: Sequence[Record]) -> Lookup:

@@ -46,12 +46,17 @@ class Template:
         """Names in it, in order."""
         return tuple(name for _, name in self.pieces if name is not None)
 
+    @property
+    def only_name(self) -> str | None:
+        """The name when the text is one name and nothing else; otherwise None."""
+        if len(self.pieces) == 2 and not self.pieces[0][0] and not self.pieces[1][0]:
+            return self.pieces[0][1]
+        return None
+
     def value(self, look_up: Lookup) -> Found:
         """The value itself when the text is one name and nothing else, or else the text."""
-        if len(self.pieces) == 2 and not self.pieces[0][0] and not self.pieces[1][0]:
-            name = self.pieces[0][1]
-            return MISSING if name is None else look_up(name)
-        return self.text(look_up)
+        name = self.only_name
+        return self.text(look_up) if name is None else look_up(name)
 
     def text(
         self, look_up: Lookup, written: Callable[[str], str] = str

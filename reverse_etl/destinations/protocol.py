@@ -116,6 +116,11 @@ class Record(NamedTuple):
     associations: Mapping[str, str] = {}
     dest_id: str | None = None
 
+    @property
+    def json_fields(self) -> Json:
+        """The fields for a JSON body, where nobody looks at them: it may be far quicker."""
+        return dict(self.fields)
+
     def __repr__(self) -> str:
         return f"Record({self.op.value})"
 
