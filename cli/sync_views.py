@@ -44,6 +44,7 @@ _OUTLOOKS: Mapping[str, str] = {
     "ambiguous": "would leave it: several rows of the model share its key",
     "keyless": "would leave it: it has no key",
     "kept": "would leave it: it left the model, and the sync's mode keeps what left",
+    "inherited": "would leave it: another row of the model stands for the same record",
     "nowhere": "knows no such row: it is neither in the model nor at the destination",
 }
 

@@ -153,9 +153,11 @@ select
     1 as row_count,
     case
         when is_in_source and trim(coalesce(key, '')) = '' then 'keyless'
-        when is_held and state = 'in_doubt' then 'in_doubt'
+        -- A removal may have been applied; twice may be once too often.
+        when is_held and state = 'in_doubt' and held_hash is null then 'in_doubt'
         when is_in_source and has_consent = 0 and is_held then :withdrawn
         when is_in_source and has_consent = 0 then 'skipped'
+        when is_in_source and is_held and state = 'in_doubt' then 'in_doubt'
         when is_in_source and fault is not null then 'faulty'
         when is_in_source and is_waiting then 'waiting'
         when is_in_source and not is_held then 'add'
@@ -169,6 +171,7 @@ select
         when is_in_source then 'unchanged'
         when :removes_absent then :absent
         when :needs_consent and not has_held_consent then :withdrawn
+        when state = 'in_doubt' then 'in_doubt'
         else 'kept'
     end as op
 
@@ -254,6 +257,27 @@ inner join compared on shared.key = compared.key
 group by shared.key
 """
 
+# Two rows with the same identifiers are one record there. It stays while one of them does;
+# but who withdrew consent leaves whoever else stands for it.
+_INHERIT = """
+update compared
+set op = case when compared.op = 'rematch' then 'change' else 'inherited' end
+from (
+    select distinct snapshot.match_text
+    from snapshot
+    inner join leaving on snapshot.match_text = leaving.held_match_text
+    left join others on snapshot.key = others.key
+    where
+        snapshot.sync_name = :sync
+        and snapshot.state = 'acked'
+        and leaving.op in ('absent', 'rematch')
+        and (others.key is null or others.op = 'unchanged')
+) as staying
+where
+    compared.op in ('absent', 'rematch')
+    and compared.held_match_text = staying.match_text
+"""
+
 _DELETE_SHARED = """
 delete from compared
 where key in (select shared.key from shared)
@@ -309,7 +333,6 @@ select
     operations.action,
     operations.op,
     operations.key,
-    sha256_text(operations.key) as key_sha256,
     case
         when operations.op = 'remove' then operations.held_customer_id
         else operations.customer_id
@@ -562,9 +585,9 @@ def comparison_query(
     Returns:
         A select with one row per row of the model that differs, and per key that is held
         and not in the model: key and op (add, change, rematch, absent, withdraw, waiting,
-        in_doubt, faulty, keyless, skipped, unchanged, kept), with what the other queries
-        need. Keys that several rows share are there several times: see
-        `ambiguous_query`.
+        in_doubt, faulty, keyless, skipped, unchanged, kept; see `inherit_query` for one
+        more), with what the other queries need. Keys that several rows share are there
+        several times: see `ambiguous_query`.
     """
     removes_absent = (
         spec.mode in (Mode.MIRROR, Mode.FULL) and wanted_actions.absent is not None
@@ -695,8 +718,7 @@ def plan_query(
         dialect: The engine that will run the query.
 
     Returns:
-        A select of action, op, key, key_sha256, customer_id,
-        row_hash, match_text, dest_id, then match_1 …, field_1 …, assoc_1 …, which are
+        A select of action, op, key, customer_id, row_hash, match_text, dest_id, then match_1 …, field_1 …, assoc_1 …, which are
         null for a removal. Rows of one action follow each other, removals first.
     """
     model = spec.relation.to_table()
@@ -773,6 +795,23 @@ def delete_shared_query(
     """Takes the rows of shared keys out of the comparison."""
     return filled(
         _DELETE_SHARED, {"shared": shared, "compared": compared}, dialect=dialect
+    )
+
+
+def inherit_query(
+    spec: SyncSpec, *, compared: exp.Table, snapshot: exp.Table, dialect: str
+) -> exp.Expr:
+    """Lets records stay that a row leaves and another one, unchanged, stands for."""
+    return filled(
+        _INHERIT,
+        {
+            "compared": compared,
+            "leaving": compared,
+            "others": compared,
+            "snapshot": snapshot,
+        },
+        {"sync": exp.Literal.string(spec.name)},
+        dialect=dialect,
     )
 
 
@@ -936,7 +975,11 @@ def _placed_next_to_each_other(
     )
     return operations.select(exp.alias_(place, "locality")).join(
         _model_table(spec),
-        on=exp.column("key", "compared").eq(exp.cast(_model(spec.key), "text")),
+        # A key that leaves may be in the model several times.
+        on=exp.and_(
+            exp.column("key", "compared").eq(exp.cast(_model(spec.key), "text")),
+            exp.column("op", "compared").isin("add", "change"),
+        ),
         join_type="left",
     )
 

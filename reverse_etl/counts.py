@@ -29,7 +29,8 @@ class Counts:
         faulty: Those of `invalid` for their value.
         skipped_no_consent: Rows whose customer has not granted the purpose. Those that the
             destination holds are also counted in `withdraw`.
-        kept: Held rows that are not in the model and stay.
+        kept: Held rows that are not in the model and stay, or whose record stays because
+            another row stands for it.
         source: Rows of the model.
         held: Rows that the destination holds by our record, before the run.
         unknown_change: Those of `change` whose state at the destination is not known,
@@ -118,7 +119,7 @@ def read_counts(rows: Sequence[Row], *, source_count: int, held_count: int) -> C
         invalid=ambiguous + keyless + faulty,
         faulty=faulty,
         skipped_no_consent=skipped,
-        kept=keys("kept"),
+        kept=keys("kept") + keys("inherited"),
         source=source_count,
         held=held_count,
         unknown_change=by_op["change"][4] if "change" in by_op else 0,

@@ -127,7 +127,7 @@ def _fate(batch: LedgerBatch, rules: Rules, *, is_over: bool) -> Fate | None:
 
 def _doubt(rules: Rules) -> Fate:
     """Rows that may have been applied, and that this run does not send again."""
-    if rules.may_resend:
+    if rules.may_resend_rows:
         return Fate(OutcomeStatus.IN_DOUBT, Effect.UNKNOWN, is_in_doubt=True)
     effect = Effect.MOVE if rules.in_doubt is InDoubt.SKIP else Effect.HOLD
     return Fate(OutcomeStatus.IN_DOUBT, effect, is_in_doubt=True)

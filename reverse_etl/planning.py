@@ -312,6 +312,12 @@ def _compare(
         wanted_actions=wanted_actions,
         removes_ambiguous=removes_ambiguous,
     )
+    if spec.match and wanted_actions.write is not Action.RUN:
+        warehouse.execute(
+            change_query.inherit_query(
+                spec, compared=compared, snapshot=snapshot, dialect=dialect
+            )
+        )
 
 
 def _settle_shared_keys(

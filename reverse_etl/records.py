@@ -17,6 +17,7 @@ import orjson
 from sqlglot import exp
 
 from reverse_etl.change_query import association_names, field_names, match_names
+from reverse_etl.content_hash import sha256_text
 from reverse_etl.destinations.protocol import Capabilities, Record
 from reverse_etl.errors import ErrorClass
 from reverse_etl.fields_json import SUPPORTED_DIALECTS, JsonField, fields_json
@@ -167,7 +168,7 @@ class RecordReader:
             return None
         matches = self.columns[_MATCHES_AT : self._fields_at]
         associations = self.columns[self._associations_at :]
-        return JsonReader(self, text, matches, associations)
+        return JsonReader(self, text, matches, associations, dialect)
 
     def read(self, row: Row) -> Record | Unsendable:
         """One row of the plan, its values in the order of `columns`."""
@@ -291,6 +292,7 @@ class JsonReader:
         fields: exp.Expr,
         matches: Sequence[str],
         associations: Sequence[str],
+        dialect: str,
     ) -> None:
         self._reader = reader
         self._match_count = len(matches)
@@ -301,7 +303,7 @@ class JsonReader:
             exp.Case(ifs=[exp.If(this=is_removal, true=exp.null())], default=fields),
             exp.column("op").eq("add"),
             "key",
-            _event_id(reader.sync),
+            _event_id(reader.sync, dialect),
             "dest_id",
             *matches,
             *associations,
@@ -340,10 +342,10 @@ class JsonReader:
         return tuple.__new__(PlannedRecord, values)
 
 
-def _event_id(sync: str) -> exp.Expr:
+def _event_id(sync: str, dialect: str) -> exp.Expr:
     parts = (
         exp.Literal.string(f"{sync}:"),
-        exp.column("key_sha256"),
+        sha256_text(exp.column("key"), dialect=dialect),
         exp.Literal.string(":"),
         exp.Coalesce(this=exp.column("row_hash"), expressions=[exp.Literal.string("")]),
     )
@@ -361,16 +363,16 @@ def wire_value(value: Value) -> WireValue:
     """A value as JSON can say it.
 
     Times become ISO 8601 in UTC ("2026-06-30T12:00:00Z"), dates "2026-06-30". A decimal
-    becomes a number, or its text when a 64-bit float cannot hold all its digits.
+    becomes a number, or its text when a 64-bit float cannot hold all its digits; an
+    integer its text when it takes more than 64 bits.
 
     Raises:
-        ValueError: A float is not finite, an integer takes more than 64 bits, or the type
-            has no JSON form.
+        ValueError: A float is not finite, or the type has no JSON form.
     """
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, int) and _LEAST <= value <= _MOST:
-        return value
+    if isinstance(value, int):
+        return value if _LEAST <= value <= _MOST else str(value)
     if isinstance(value, float) and math.isfinite(value):
         return value
     if isinstance(value, Decimal) and value.is_finite():

@@ -4,9 +4,9 @@
 - sync_outcomes: one row per row that a run meant to send, with what became of it.
 - sync_rejected: rows that a destination refused and that have not changed since. They are
   tried again at next_retry_at, or, where that is null, when they change.
-- sync_snapshot: what each destination has acknowledged. A row whose answer was lost has no
-  row_hash: its state is `unknown` when it is sent again, and `in_doubt` when a person has
-  to decide about it.
+- sync_snapshot: what each destination has acknowledged. A row whose answer was lost is
+  `unknown` when it is sent again: it has no row_hash. It is `in_doubt` when a person has to
+  decide about it: its row_hash is of what may be there, null where it may be gone.
 - plan__<sync>: the rows of the run that is under way, until it is over.
 
 Outcomes and rejections name a row by the SHA-256 of its key. The snapshot holds the key,

@@ -37,7 +37,8 @@ class RowOutlook:
 
     Attributes:
         finding: What the comparison makes of it: add, change, rematch, absent, withdraw,
-            unchanged, waiting, in_doubt, skipped, faulty, ambiguous, keyless, kept, nowhere.
+            unchanged, waiting, in_doubt, skipped, faulty, ambiguous, keyless, kept,
+            inherited (another row stands for its record), nowhere.
         fault: The field whose value cannot go, where the row is faulty.
         is_in_model: Whether the model has it.
         is_held_back: Whether a run would send it, and a guard keeps it from going.

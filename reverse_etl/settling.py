@@ -67,7 +67,7 @@ insert into refused (
 select
     plan.seq,
     plan.key,
-    plan.key_sha256,
+    sha256_text(plan.key),
     refusals.error_class,
     refusals.error_code,
     refusals.error_field,
@@ -86,7 +86,7 @@ insert into refused (
 select
     plan.seq,
     plan.key,
-    plan.key_sha256,
+    sha256_text(plan.key),
     :error_class,
     :error_code,
     cast(null as text),
@@ -111,7 +111,7 @@ select
     plan.seq,
     plan.action,
     plan.op,
-    plan.key_sha256,
+    sha256_text(plan.key),
     plan.row_hash,
     :status,
     :error_class,
@@ -132,7 +132,7 @@ select
     plan.seq,
     plan.action,
     plan.op,
-    plan.key_sha256,
+    sha256_text(plan.key),
     plan.row_hash,
     'rejected',
     refused.error_class,
@@ -160,7 +160,7 @@ select
     :sync,
     plan.key,
     plan.customer_id,
-    case when :state = 'acked' then plan.row_hash end,
+    case when :state <> 'unknown' then plan.row_hash end,
     :state,
     plan.match_text,
     plan.dest_id,
@@ -222,7 +222,7 @@ where
 
 _STANDING_REJECTIONS = """
 select
-    plan.key_sha256,
+    refused.key_sha256,
     plan.row_hash,
     refused.error_class,
     refused.error_code,

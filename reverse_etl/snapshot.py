@@ -66,9 +66,24 @@ where
         select sha256_text(compared.key)
         from compared
         where
-            compared.is_in_source
-            and compared.has_consent = 1
-            and compared.key is not null
+            compared.key is not null
+            and (
+                (compared.is_in_source and compared.has_consent = 1)
+                -- A removal that is refused grows old as well.
+                or compared.op in ('absent', 'withdraw')
+            )
+    )
+"""
+
+# Nothing leaves where another row stands for the same record.
+_FORGET_INHERITED = """
+delete from snapshot
+where
+    sync_name = :sync
+    and key in (
+        select compared.key
+        from compared
+        where compared.op = 'inherited'
     )
 """
 
@@ -426,7 +441,8 @@ class SyncRecord:
     def follow_source(self, compared: exp.Table) -> None:
         """Bring up to date what no destination needs to hear of.
 
-        The customer that a held row belongs to, and rejections of rows that are gone.
+        The customer that a held row belongs to, rows whose record others stand for now,
+        and rejections of rows that are gone.
         Writes nothing when nothing changed.
         """
         terms = {"sync": literal(self._spec.name)}
@@ -436,6 +452,8 @@ class SyncRecord:
             "compared": compared,
         }
         self._execute(_UPDATE_OWNERS, relations, terms)
+        if self._spec.match:
+            self._execute(_FORGET_INHERITED, relations, terms)
         if self._are_rejections():
             self._execute(_DELETE_GONE_REJECTIONS, relations, terms)
 

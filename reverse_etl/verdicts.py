@@ -48,9 +48,15 @@ class Rules:
 
     @property
     def may_resend(self) -> bool:
-        """Whether what may have been applied is sent again."""
+        """Whether what may have been applied is sent again, as the batch that it was."""
+        return self.may_resend_rows or self.idempotency is Idempotency.HEADER
+
+    @property
+    def may_resend_rows(self) -> bool:
+        """Whether it is sent again in other batches, whose keys are others."""
         return (
-            self.idempotency is not Idempotency.NONE or self.in_doubt is InDoubt.RESEND
+            self.idempotency in (Idempotency.KEYED, Idempotency.EVENT_ID)
+            or self.in_doubt is InDoubt.RESEND
         )
 
 
@@ -169,16 +175,20 @@ def on_refusal(
     batch: LedgerBatch,
     reading: Reading,
     error: BatchRefusedError,
+    rules: Rules,
     new_number: NewNumber,
     *,
     may_divide: bool,
 ) -> Verdict:
-    """The batch was refused as a whole, and nothing of it was applied.
+    """The batch was refused as a whole, and nothing of this attempt was applied.
 
     It is divided until the row at fault is alone; without the right to divide any further,
-    its rows wait for a later run.
+    its rows wait for a later run. Where an attempt before may have been applied, and only
+    its key would tell, neither is done: parts and later runs have keys of their own.
     """
     reason = ErrorClass(error.error_class).value
+    if batch.is_in_doubt and not rules.may_resend_rows:
+        return _left_in_doubt(batch, rules)
     if len(reading.seqs) > 1 and may_divide:
         parts = tuple(
             replace(
@@ -219,11 +229,7 @@ def on_trouble(
     """
     reason = ErrorClass(error.error_class).value
     if error.is_in_doubt and not rules.may_resend:
-        return Verdict(
-            (unrepeatable(batch, rules),),
-            reason=ErrorClass.IN_DOUBT.value,
-            fate=rules.in_doubt.value,
-        )
+        return _left_in_doubt(batch, rules)
     again = _again(batch, error)
     if again.give_ups < rules.max_give_ups:
         return Verdict((again,), again=When.LATER, reason=reason, fate="tried again")
@@ -234,6 +240,8 @@ def on_trouble(
             reason=reason,
             fate="left for the next run",
         )
+    if again.is_in_doubt and not rules.may_resend_rows:
+        return _left_in_doubt(again, rules)
     aside = replace(
         again,
         state=BatchState.REFUSED,
@@ -279,6 +287,14 @@ def unrepeatable(batch: LedgerBatch, rules: Rules) -> LedgerBatch:
         state=BatchState.SKIPPED if is_skipped else BatchState.HELD,
         is_in_doubt=True,
         job=None,
+    )
+
+
+def _left_in_doubt(batch: LedgerBatch, rules: Rules) -> Verdict:
+    return Verdict(
+        (unrepeatable(batch, rules),),
+        reason=ErrorClass.IN_DOUBT.value,
+        fate=rules.in_doubt.value,
     )
 
 

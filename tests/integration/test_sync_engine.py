@@ -393,7 +393,7 @@ def test_every_type_that_a_model_may_have_is_sent_as_json_says_it(world):
         "day": "2026-06-30",
         "moment": "2026-06-30T12:00:00Z",
         "share": 0.25,
-        "huge": 170141183460469231731687303715884105727,
+        "huge": "170141183460469231731687303715884105727",
     }
 
 

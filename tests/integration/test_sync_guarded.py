@@ -36,7 +36,10 @@ def world(tmp_path: Path) -> Iterator[SyncWorld]:
 
 def have_many(world: SyncWorld, count: int, *, changed: int = 0) -> None:
     world.have_people(
-        *[(f"p{n:03}", "Max" if n < changed else "Pat", n) for n in range(count)]
+        *[
+            (f"p{n:03}", f"{'Max' if n < changed else 'Pat'} {n}", n)
+            for n in range(count)
+        ]
     )
     world.have_only_consents(*[f"p{n:03}" for n in range(count)])
 
@@ -125,7 +128,7 @@ def test_many_withdrawals_among_rows_that_left_the_model_are_held(world):
     have_many(world, 200)
     destination = MemoryDestination()
     world.run(destination)
-    world.have_people(*[(f"p{n:03}", "Pat", n) for n in range(100)])
+    world.have_people(*[(f"p{n:03}", f"Pat {n}", n) for n in range(100)])
     world.run(destination)
     world.have_only_consents(*[f"p{n:03}" for n in range(100)])
 

@@ -69,6 +69,8 @@ def read(spec: SyncSpec, *values: Value, **head: str) -> Record:
         ("Ådne 🧗", "Ådne 🧗"),
         (True, True),
         (7, 7),
+        (2**64 - 1, 2**64 - 1),
+        (2**64, "18446744073709551616"),
         (1.5, 1.5),
         (Decimal("12.50"), 12.5),
         (Decimal("-0.10"), -0.1),
