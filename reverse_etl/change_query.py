@@ -349,13 +349,15 @@ from operations
 left join model
     on operations.key = cast(:model_key as text)
     and operations.op <> 'remove'
-order by
-    case operations.op when 'remove' then 1 else 2 end,
-    operations.action,
-    case operations.op when 'change' then 1 else 2 end,
-    operations.locality,
-    operations.key
 """
+
+_ORDER = (
+    "case operations.op when 'remove' then 1 else 2 end",
+    "operations.action",
+    "case operations.op when 'change' then 1 else 2 end",
+    "operations.locality",
+    "operations.key",
+)
 
 _NUMBERED = """
 select
@@ -704,6 +706,7 @@ def plan_query(
     order_by: str | None,
     only_withdrawals: bool,
     dialect: str,
+    is_sorted: bool = True,
 ) -> exp.Select:
     """The rows of a plan, in the order in which they are sent.
 
@@ -716,10 +719,12 @@ def plan_query(
             other; None for plain key order.
         only_withdrawals: Leave out everything but those who withdrew consent.
         dialect: The engine that will run the query.
+        is_sorted: False for rows of one op and action, which may come as they are found.
 
     Returns:
-        A select of action, op, key, customer_id, row_hash, match_text, dest_id, then match_1 …, field_1 …, assoc_1 …, which are
-        null for a removal. Rows of one action follow each other, removals first.
+        A select of action, op, key, customer_id, row_hash, match_text, dest_id, then
+        match_1 …, field_1 …, assoc_1 …, which are null for a removal. Rows of one action
+        follow each other, removals first.
     """
     model = spec.relation.to_table()
     operations = filled_select(
@@ -747,7 +752,8 @@ def plan_query(
         {"model_key": _model(spec.key)},
         dialect=dialect,
     )
-    return query.select(*_wire_columns(spec, columns))
+    query = query.select(*_wire_columns(spec, columns))
+    return query.order_by(*_ORDER) if is_sorted else query
 
 
 def numbered(plan_rows: exp.Select, *, dialect: str) -> exp.Select:

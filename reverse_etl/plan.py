@@ -1,8 +1,9 @@
 """What one run would do: its counts, its cost, a look at its rows, and the seal on it.
 
 Pure. The rows themselves stay in the warehouse. Their order is removals, changes,
-additions, and by key within each: who withdrew consent leaves before anybody else
-arrives. A row's place in that order is its sequence number, from 1.
+additions, and by key within each, but for large plans of one kind: who withdrew consent
+leaves before anybody else arrives. A row's place in that order is its sequence number,
+from 1.
 """
 
 import hashlib

@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias, cast
 
 from sqlglot import exp
 
+from reverse_etl.content_hash import sha256_text
 from reverse_etl.destinations.protocol import Record
 from reverse_etl.errors import ErrorClass, LedgerError
 from reverse_etl.ledger import Refusal
@@ -28,6 +29,9 @@ CONSENT_TTL_S = 900.0
 NOT_SENT_CODE = "not_sent"
 """Code of a row that no destination could be told of."""
 
+
+KEY_DIGEST = "key_sha256"
+"""A column that a plan's rows are read with and that is not in it: SHA-256 of the key."""
 
 Selected: TypeAlias = Sequence[str] | Sequence[str | exp.Expr]
 """What is selected of a plan."""
@@ -228,8 +232,11 @@ class PlanRows:
         return self._warehouse.query(query)
 
     def _query(self, first: int, last: int, columns: Selected) -> exp.Select:
+        dialect = self._warehouse.dialect
+        digest = sha256_text(exp.column("key"), dialect=dialect)
         return (
-            exp.select(*columns)
+            # Digests are not kept in the plan: they take more room than most rows.
+            exp.select(*(digest if each == KEY_DIGEST else each for each in columns))
             .from_(self._plan.copy())
             .where(exp.column("seq").between(first, last))
             .order_by("seq")

@@ -41,6 +41,10 @@ from warehouse.values import Column, Value
 SAMPLE_ROWS = 3
 """Rows of each kind that a plan shows."""
 
+MOST_SORTED_ROWS = 100_000
+"""With more rows, a plan that only adds (or only changes, or only removes) is in no order:
+sorting takes as long as comparing."""
+
 _LONG_AGO = datetime(1970, 1, 1)
 
 
@@ -110,6 +114,24 @@ class PlannedRun:
             order_by=self.order_by,
             only_withdrawals=only_withdrawals,
             dialect=self.dialect,
+            is_sorted=only_withdrawals or not self._may_go_in_any_order,
+        )
+
+    @property
+    def _may_go_in_any_order(self) -> bool:
+        counts = self.counts
+        ops = (
+            counts.withdraw,
+            counts.absent,
+            counts.rematch,
+            counts.change,
+            counts.add,
+        )
+        return (
+            counts.planned > MOST_SORTED_ROWS
+            and max(ops) == counts.planned
+            and self.order_by is None
+            and self.actions.write is not Action.RUN
         )
 
     def wanted_query(self) -> exp.Select:
