@@ -123,7 +123,7 @@ def parse_sync(exposure: Exposure, manifest: Manifest) -> SyncSpec:
         on_removal=reader.optional_choice("on_remove", Removal),
         on_withdrawal=reader.optional_choice("on_withdrawal", Removal),
         in_doubt=reader.optional_choice("in_doubt", InDoubt) or InDoubt.HOLD,
-        refresh_after_days=reader.days("refresh_after_days"),
+        refresh_after_days=reader.refresh_after_days(mode),
         default_region=reader.region(),
         public_columns=frozenset(
             name
@@ -200,12 +200,17 @@ class _Reader:
                 raise self.refusal(f"settings.{name} is not text, a number or a flag.")
         return read
 
-    def days(self, setting: str) -> int | None:
-        value = self._settings.get(setting)
+    def refresh_after_days(self, mode: Mode) -> int | None:
+        value = self._settings.get("refresh_after_days")
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise self.refusal(f"'{setting}' is a number of days, 1 or more.")
+            raise self.refusal("'refresh_after_days' is a number of days, 1 or more.")
+        if mode is Mode.APPEND:
+            raise self.refusal(
+                "'refresh_after_days' is for records that lapse. In mode 'append' every "
+                "event would be told again. Take it out."
+            )
         return value
 
     def region(self) -> str | None:

@@ -9,6 +9,7 @@ checked. TLS is always verified, redirects are never followed, answers have a la
 No body, header or query of a request or an answer reaches an error or a log.
 """
 
+import contextlib
 import email.utils
 import logging
 import random
@@ -37,6 +38,7 @@ from reverse_etl.addresses import (
 )
 from reverse_etl.errors import (
     BatchRefusedError,
+    DeliveryError,
     ErrorClass,
     FatalDeliveryError,
     QuotaExhaustedError,
@@ -425,11 +427,12 @@ class HttpClient:
         place = self._place(path if shown_path is None else shown_path)
         while True:
             allowed = dict(sent_headers)
-            if self._auth is not None and is_authorised:
-                allowed.update(self._auth.headers(self))
-            if sign is not None:
-                allowed.update(sign(payload or b""))
-            self._options.limiter.acquire(group)
+            with attempt.beginning():
+                if self._auth is not None and is_authorised:
+                    allowed.update(self._auth.headers(self))
+                if sign is not None:
+                    allowed.update(sign(payload or b""))
+                self._options.limiter.acquire(group)
             with self._count_lock:
                 self.request_count += 1
             try:
@@ -651,6 +654,15 @@ class _Attempts:
         self._problem = problem
         self._is_sure = not may_be_applied
         self.may_be_applied |= may_be_applied
+
+    @contextlib.contextmanager
+    def beginning(self) -> Iterator[None]:
+        """What goes wrong before a try is about that try; one before may be applied."""
+        try:
+            yield
+        except DeliveryError as error:
+            error.is_in_doubt |= self.may_be_applied
+            raise
 
     def throttled(self) -> None:
         self._throttles += 1

@@ -336,11 +336,22 @@ def _refusal(seq: int, row: RejectedRow) -> Refusal:
         seq,
         row.error_class if row.error_class in _CLASSES else ErrorClass.OTHER.value,
         _safe(row.code),
-        _safe(row.field),
+        row.field if row.field is not None and _is_field(row.field) else None,
         row.is_retryable,
     )
 
 
-def _safe(text: str | None) -> str | None:
-    """A code or a field's name; None for anything that may quote somebody's value."""
-    return text if text is not None and _SAFE_CODE.fullmatch(text) else None
+def _safe(code: str | None) -> str | None:
+    """A code; None for anything that may quote somebody's value: a phone number, say."""
+    is_code = code is not None and _SAFE_CODE.fullmatch(code)
+    return code if code is not None and is_code and _digits(code) < 8 else None
+
+
+def _is_field(name: str) -> bool:
+    """Whether it is a field's name, which may end with a long number of its own."""
+    letters = sum(character.isalpha() for character in name)
+    return bool(_SAFE_CODE.fullmatch(name)) and (_digits(name) < 8 or letters > 3)
+
+
+def _digits(text: str) -> int:
+    return sum(character.isdigit() for character in text)

@@ -130,10 +130,11 @@ def test_the_ledger_holds_no_value_while_a_run_is_under_way(
     assert CANARY.encode() not in b"".join(seen)
 
 
-def test_a_code_or_field_that_quotes_a_value_is_not_kept(world):
+@pytest.mark.parametrize("value", [CANARY, "31612345678", "tel:316-123-45678"])
+def test_a_code_or_field_that_quotes_a_value_is_not_kept(world, value):
     class Quoting(MemoryDestination):
         def send(self, batch):
-            return BatchResult((RejectedRow(0, "OTHER", code=CANARY, field=CANARY),))
+            return BatchResult((RejectedRow(0, "OTHER", code=value, field=value),))
 
     report = world.run(Quoting())
 

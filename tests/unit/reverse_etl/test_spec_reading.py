@@ -240,6 +240,7 @@ def test_columns_are_those_mapped_each_once():
         ({"on_withdrawal": "forget"}, "on_withdrawal 'forget' is not one"),
         ({"in_doubt": "retry"}, "in_doubt 'retry' is not one"),
         ({"refresh_after_days": 0}, "a number of days, 1 or more"),
+        ({"refresh_after_days": 9, "mode": "append"}, "would be told again"),
         ({"default_region": "Norway"}, "a country's two letters"),
         ({"guards": {"max_growth_rate": -1}}, "is a share, 0 or more"),
         ({"guards": {"min_held_rows": -1}}, "is a number of rows"),

@@ -439,6 +439,33 @@ def test_the_limiter_is_asked_before_each_try_and_told_of_throttling():
     ]
 
 
+def test_a_day_that_is_used_up_between_two_tries_leaves_the_first_in_doubt():
+    class UsedUp(Noted):
+        def acquire(self, group: str) -> None:
+            super().acquire(group)
+            if len(self.events) > 1:
+                raise QuotaExhaustedError("Used up.", resume_at=NOW)
+
+    error = failure(Line(httpx.ReadTimeout, limiter=UsedUp()))
+
+    assert isinstance(error, QuotaExhaustedError)
+    assert error.is_in_doubt
+
+
+def test_a_token_that_cannot_be_had_between_two_tries_leaves_the_first_in_doubt():
+    class Lost(Renewing):
+        def headers(self, client: HttpClient) -> Mapping[str, str]:
+            found = super().headers(client)
+            if not self.refresh():
+                raise FatalDeliveryError("No token.")
+            return found
+
+    error = failure(Line(httpx.ReadTimeout, auth=Lost("one", "two")))
+
+    assert isinstance(error, FatalDeliveryError)
+    assert error.is_in_doubt
+
+
 def test_a_signature_is_made_from_the_body_anew_for_each_try():
     line = Line(status(500), ok())
     numbers = iter("12")
