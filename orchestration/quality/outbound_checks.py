@@ -27,6 +27,7 @@ from orchestration.quality.results import keep
 from orchestration.quality.validation import validate
 from orchestration.workspace import Workspace
 from reverse_etl.change_query import CONSENTS
+from reverse_etl.errors import ContractError
 from reverse_etl.spec import CUSTOMER_COLUMN, SyncSpec
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.manifest import Manifest, Model, Relation
@@ -40,7 +41,10 @@ BLOCKED = Relation("identity", "identity_blocked")
 def outbound_check_key(spec: SyncSpec, manifest: Manifest) -> dg.AssetCheckKey:
     """The check that a sync waits for."""
     layer = manifest.model_by_id(spec.model_unique_id).layer
-    return dg.AssetCheckKey(model_key(layer, spec.model), CHECK)
+    return dg.AssetCheckKey(
+        model_key(layer, spec.model),
+        CHECK if _has_own_model(spec) else f"{spec.name}_{CHECK}",
+    )
 
 
 def outbound_step(spec: SyncSpec, manifest: Manifest) -> str:
@@ -58,7 +62,7 @@ def build_outbound_check(
 
     @dg.asset_check(
         asset=key.asset_key,
-        name=CHECK,
+        name=key.name,
         blocking=True,
         pool=WAREHOUSE_POOL,
         description=f"Every row is fit to leave for {spec.destination}: columns, key, shape, "
@@ -73,7 +77,7 @@ def build_outbound_check(
             outcomes = judge_outbound_rows(warehouse, spec, model, now=now)
             keep(
                 warehouse,
-                {spec.model: outcomes},
+                {_asset(spec): outcomes},
                 run_id=context.run.run_id,
                 suite=SUITE,
                 checked_at=now,
@@ -94,11 +98,20 @@ def build_outbound_check(
 def judge_outbound_rows(
     warehouse: Warehouse, spec: SyncSpec, model: Model, *, now: datetime
 ) -> tuple[Outcome, ...]:
-    """Judge every row of the model; when its columns are not the documented ones, only that."""
+    """Judge every row of the model; when its columns are not the documented ones, only that.
+
+    Raises:
+        ContractError: The model is not in the warehouse.
+    """
     found = [
         column.name
         for column in warehouse.columns(spec.relation.schema, spec.relation.name)
     ]
+    if not found:
+        raise ContractError(
+            f"Sync '{spec.name}' reads {spec.relation}, which is not in the warehouse. "
+            f"Build it first: `dbt build --select +{spec.model}`."
+        )
     email = next(
         (name for name, column in model.columns.items() if column.pii == "email"), None
     )
@@ -127,6 +140,16 @@ def judge_outbound_rows(
         now=now,
     )
     return (*shape, *validate(frame, rules, name=spec.model))
+
+
+def _has_own_model(spec: SyncSpec) -> bool:
+    """Whether the model is named for this sync; one that is not may feed several."""
+    return spec.model == f"sync_{spec.name}"
+
+
+def _asset(spec: SyncSpec) -> str:
+    """What the outcomes are kept under: one name for each sync."""
+    return spec.model if _has_own_model(spec) else f"{spec.model}.{spec.name}"
 
 
 def _has_consent(purpose: str) -> exp.Expr:

@@ -459,6 +459,35 @@ def test_of_several_syncs_only_those_go_whose_checks_are_green(workspace, kennin
     assert not (workspace.data_dir / "outbox" / "files__people").exists()
 
 
+def test_sync_whose_model_is_not_built_says_so_and_how_to_build_it(workspace, kenning):
+    add_sync(workspace, "people")
+    change_raw(workspace, "drop table activation.sync_files__people")
+
+    code, _, err = kenning("run", "files__people")
+
+    assert code == 1
+    assert "activation.sync_files__people, which is not in the warehouse" in err
+    assert "`dbt build --select +sync_files__people`" in err
+
+
+def test_two_syncs_send_one_model(workspace, kenning):
+    allow_removals(workspace)
+    add_sync(workspace, "people")
+    exposures = (
+        workspace.project_dir / "models" / "activation" / "_people__exposures.yml"
+    )
+    text = exposures.read_text(encoding="utf-8")
+    exposures.write_text(
+        text.replace("sync_files__people", "sync_files__customers"), encoding="utf-8"
+    )
+    change_raw(workspace, GRACE_LEAVES)
+
+    out = printed(kenning("run"))
+
+    assert "files__customers: 1 removed" in out
+    assert "files__people: 1 added" in out
+
+
 def test_of_several_syncs_one_that_is_held_fails_alone(workspace, kenning):
     add_sync(workspace, "people")
     change_raw(workspace, GRACE_LEAVES)
