@@ -229,6 +229,11 @@ class _Reader:
     def check_column(self, column: str, where: str) -> None:
         if column not in self.model.columns:
             known = tuple(self.model.columns)
+            if not known:
+                raise self.refusal(
+                    f"{where} names column '{column}', and {self.model.name} documents no "
+                    "columns. List them under `models:` in a YAML file beside it."
+                )
             raise self.refusal(
                 f"{where} names column '{column}', which {self.model.name} does not "
                 f"document.{_nearest(column, known)} Its columns: {', '.join(known)}."

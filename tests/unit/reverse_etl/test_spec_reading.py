@@ -1,5 +1,7 @@
 """What an exposure's meta.sync may say, and how each mistake is refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from reverse_etl.errors import SpecError
@@ -268,6 +270,17 @@ def test_parse_sync_refuses_and_says_where(changes, message):
     assert message in str(caught.value)
     assert str(caught.value).startswith(f"Sync 'mailer__vips' in {PATH}: ")
     assert caught.value.exit_code == 2
+
+
+def test_model_without_documented_columns_is_told_where_they_go():
+    bare = replace(MODEL, columns={})
+
+    with pytest.raises(SpecError) as caught:
+        parse_sync(exposure(SYNC), replace(manifest(), models={bare.name: bare}))
+
+    assert "sync_mailer__vips documents no columns. List them under `models:`" in str(
+        caught.value
+    )
 
 
 def test_parse_sync_without_personal_data_needs_no_purpose():
