@@ -78,7 +78,7 @@ def _details(plan: SyncPlan) -> Iterable[str]:
     if counts.unknown_change:
         yield _line(
             "",
-            f"changed: {counts.unknown_change:,} are sent again, their answer was lost",
+            f"changed: {counts.unknown_change:,} are sent again: asked for, or an answer was lost",
         )
 
 

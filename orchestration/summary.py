@@ -31,6 +31,11 @@ _STAGES = {
     PUBLISHED_KEY.to_python_identifier(): PUBLISH_STAGE,
     RETENTION_KEY.to_python_identifier(): RETENTION_STAGE,
 }
+_INTERRUPTED = "DagsterExecutionInterruptedError"
+_STOPPED = (
+    "The run was stopped from outside (Ctrl-C). What was sent is on record, and the next run "
+    "goes on from there."
+)
 _HELD_BACK = (
     "Everything downstream was held back; what was built and sent before is as it was. Look at the "
     "rows and rules that are named, correct the data, then run again."
@@ -178,6 +183,8 @@ def _failure(
         return Failure(step, f"{message} {_HELD_BACK}", EXIT_DATA_PROBLEM)
     error = data.error
     cause = (error.cause or error) if error else None
+    if cause is not None and cause.cls_name == _INTERRUPTED:
+        return Failure(step, _STOPPED, EXIT_DATA_PROBLEM)
     text = " ".join(cause.message.split()) if cause else "It failed without a word."
     return Failure(step, text, EXIT_DATA_PROBLEM)
 

@@ -211,7 +211,7 @@ def test_rows_are_sent_again_by_name_or_all(kenning):
         f"1 rows of {SYNC} are sent again with the next run; 1 of the"
     )
     assert "0 added, 1 changed, 0 removed" in plan
-    assert "1 are sent again, their answer was lost" in plan
+    assert "1 are sent again: asked for, or an answer was lost" in plan
     assert everything.startswith("2 rows")
 
 

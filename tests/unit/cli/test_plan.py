@@ -53,7 +53,7 @@ def test_plan_tells_cost_conversions_masked_rows_and_how_to_send_it():
 
     assert "  would send     1,200 added, 30 changed, 6 removed\n" in text
     assert "removed: 4 left the model, 2 withdrew consent\n" in text
-    assert "changed: 3 are sent again, their answer was lost\n" in text
+    assert "changed: 3 are sent again: asked for, or an answer was lost\n" in text
     assert "1 with a value that cannot go, 5 in doubt, waiting for a person\n" in text
     assert (
         "  requests       about 1,236, at least 4 min at the account's limit\n" in text
