@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from orchestration.errors import UnknownSyncError
 from orchestration.parsing import prepare_manifest
 from orchestration.workspace import Workspace, read_manifest
-from reverse_etl.accounts import Accounts
+from reverse_etl.accounts import Accounts, account_fingerprint
 from reverse_etl.destinations.protocol import Capabilities, Destination, RateLimit
 from reverse_etl.destinations.registry import (
     capabilities_of,
+    destination_type,
     limits_of,
     load_accounts,
     open_destination,
@@ -123,9 +124,12 @@ def open_limiter(
 def run_options(
     setup: SyncSetup, limiter: SharedRateLimiter | None, *, seal: str | None = None
 ) -> RunOptions:
-    """How a sync is planned and run: its limits, and what is left of the day."""
+    """How a sync is planned and run: its account, limits, and what is left of the day."""
+    account = setup.accounts.get(setup.spec.destination)
+    kind = destination_type(setup.spec.destination, setup.accounts)
     return RunOptions(
         seal=seal,
+        account_fingerprint=account_fingerprint(account, kind.credentials, os.environ),
         limits=setup.limits,
         requests_left=None if limiter is None else limiter.requests_left(),
     )

@@ -15,10 +15,12 @@ A secret is never written into that file. What kinds there are is `destinations.
 """
 
 import dataclasses
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from reverse_etl.destinations.protocol import (
     Credential,
@@ -210,6 +212,33 @@ def credential_states(
             )
         )
     return tuple(states)
+
+
+def account_fingerprint(
+    account: Account, wanted: Sequence[Credential], environ: Mapping[str, str]
+) -> str:
+    """What tells an account from another of the same name: 32 hexadecimal digits.
+
+    Its kind, and what of its credentials is no secret: address, number, user. A token that
+    is renewed changes nothing, nor does the port of this machine's own services.
+    """
+    parts = [account.type_name]
+    for credential in wanted:
+        if credential.is_secret:
+            continue
+        variable = variable_of(account.name, credential.name)
+        given = account.given.get(credential.name) or Given(env=variable)
+        text = _text(given, environ, account.name) or credential.default or ""
+        parts += [credential.name, _place(text)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _place(text: str) -> str:
+    """An address without its port and query, where that is what the text is."""
+    if "://" not in text:
+        return text
+    parts = urlsplit(text)
+    return f"{parts.hostname}{parts.path.rstrip('/')}"
 
 
 def variable_of(account: str, credential: str) -> str:

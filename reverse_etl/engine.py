@@ -90,6 +90,7 @@ class RunOptions:
         policy: See `SendPolicy`.
         seal: The plan that a person looked at: a run of another is refused. None runs
             whatever is found.
+        account_fingerprint: Which account it is; None where nobody says.
         limits: The account's limits, to tell how long a plan takes.
         requests_left: Of the account's day; None without a daily quota.
         plan_ttl: How old a plan may be when it is continued.
@@ -100,6 +101,7 @@ class RunOptions:
 
     policy: SendPolicy = _POLICY
     seal: str | None = None
+    account_fingerprint: str | None = None
     limits: tuple[RateLimit, ...] = ()
     requests_left: int | None = None
     plan_ttl: timedelta = PLAN_TTL
@@ -246,6 +248,7 @@ def plan_sync(
         rejected=rejected,
         previous=record.previous() if has_record else Previous(),
         now=now(),
+        account_fingerprint=options.account_fingerprint,
         limits=options.limits,
         requests_left=options.requests_left,
         has_unfinished_run=bool(ledger.open_runs(spec.name)),
@@ -394,6 +397,7 @@ def _planned(run: _Run, turn: _Pass) -> contextlib.AbstractContextManager[Planne
         rejected=REJECTED.to_table(),
         previous=run.record.previous(),
         now=run.now(),
+        account_fingerprint=run.options.account_fingerprint,
         limits=run.options.limits,
         requests_left=run.options.requests_left,
         returning=turn.returning,
@@ -407,7 +411,12 @@ def _begin(
     # warehouse knows has lost its ledger and may have sent anything.
     run.ledger.begin_run(
         run.lease,
-        LedgerRun(run_id, run.spec.name, plan_fingerprint(run.spec), run.now()),
+        LedgerRun(
+            run_id,
+            run.spec.name,
+            plan_fingerprint(run.spec, run.options.account_fingerprint),
+            run.now(),
+        ),
     )
     row_count = run.record.write_plan(
         planned.plan_query(only_withdrawals=only_withdrawals)
@@ -433,7 +442,7 @@ def _finish_earlier(run: _Run) -> _Done | None:
         ledger_run = known.pop(run_id, None)
         decision = decide(
             ledger_run,
-            fingerprint=plan_fingerprint(run.spec),
+            fingerprint=plan_fingerprint(run.spec, run.options.account_fingerprint),
             is_whole_run=run.is_whole,
             now=run.now(),
             plan_ttl=run.options.plan_ttl,

@@ -20,12 +20,15 @@ class Guard(StrEnum):
     MAX_CHANGE_RATE = "max_change_rate"
     MAX_GROWTH_RATE = "max_growth_rate"
     MAX_CONSENT_DROP = "max_consent_drop"
+    ACCOUNT_CHANGE = "account_change"
     MAPPING_CHANGE = "mapping_change"
     SCHEMA_CHANGE = "schema_change"
     QUOTA = "quota"
 
 
-_HOLDS_WITHDRAWALS = frozenset({Guard.EMPTY_SOURCE, Guard.MAX_CONSENT_DROP})
+_HOLDS_WITHDRAWALS = frozenset(
+    {Guard.EMPTY_SOURCE, Guard.MAX_CONSENT_DROP, Guard.ACCOUNT_CHANGE}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Previous:
     schema_fingerprint: str | None = None
     source: int | None = None
     skipped_no_consent: int | None = None
+    account_fingerprint: str | None = None
 
 
 def guard_findings(
@@ -53,6 +57,7 @@ def guard_findings(
     previous: Previous = Previous(),
     mapping_fingerprint: str | None = None,
     schema_fingerprint: str | None = None,
+    account_fingerprint: str | None = None,
     requests: int = 0,
     requests_left: int | None = None,
     returning: int = 0,
@@ -65,6 +70,7 @@ def guard_findings(
         previous: See `Previous`.
         mapping_fingerprint: How rows look at the destination, now.
         schema_fingerprint: The types of the columns that are sent, now.
+        account_fingerprint: Which account it is that they are sent to, now.
         requests: That the run would make.
         requests_left: Of the account's day; None without a daily quota.
         returning: Rows that the pass before took away because their identifiers changed,
@@ -77,6 +83,7 @@ def guard_findings(
         *_empty_source(counts, guards),
         *_rates(counts, guards, returning),
         *_consent(counts, guards, previous),
+        *_account(previous, account_fingerprint),
         *_mapping(counts, previous, mapping_fingerprint),
         *_schema(previous, schema_fingerprint),
         *findings,
@@ -167,6 +174,20 @@ def _consent(counts: Counts, guards: Guards, previous: Previous) -> list[GuardFi
             Guard.MAX_CONSENT_DROP,
             f"{has:.1%} of the model's rows have consent, {had:.1%} had at the last run "
             f"(limit: {guards.max_consent_drop:.1%} less)",
+        )
+    ]
+
+
+def _account(previous: Previous, fingerprint: str | None) -> list[GuardFinding]:
+    before = previous.account_fingerprint
+    if fingerprint is None or before in (None, fingerprint):
+        return []
+    return [
+        GuardFinding(
+            Guard.ACCOUNT_CHANGE,
+            "the account has another address or number than at the last run. If it is "
+            "another account, what was sent stays in the old one for ever: point it back "
+            "and give the new one a name of its own. If it is the same, approve it",
         )
     ]
 

@@ -60,6 +60,7 @@ class PlannedRun:
         actions: What the destination is asked to do.
         mapping_fingerprint: See `spec.mapping_fingerprint`.
         schema_fingerprint: See `change_query.schema_fingerprint`.
+        account_fingerprint: See `accounts.account_fingerprint`.
         order_by: See `Capabilities.order_by`.
         dialect: Of the warehouse.
     """
@@ -71,6 +72,7 @@ class PlannedRun:
     actions: Actions
     mapping_fingerprint: str
     schema_fingerprint: str
+    account_fingerprint: str | None
     order_by: str | None
     dialect: str
 
@@ -147,6 +149,7 @@ class PlannedRun:
             "seal": self.plan.seal,
             "mapping_fingerprint": self.mapping_fingerprint,
             "schema_fingerprint": self.schema_fingerprint,
+            "account_fingerprint": self.account_fingerprint,
             "source_count": counts.source,
             "unchanged_count": counts.unchanged,
             "waiting_count": counts.waiting,
@@ -166,6 +169,7 @@ def planned_run(
     rejected: exp.Table,
     previous: Previous,
     now: datetime,
+    account_fingerprint: str | None = None,
     limits: Iterable[RateLimit] = (),
     requests_left: int | None = None,
     has_unfinished_run: bool = False,
@@ -183,6 +187,7 @@ def planned_run(
         rejected: What destinations have refused.
         previous: What the last run found.
         now: The present moment.
+        account_fingerprint: Which account it is; None where nobody says.
         limits: The account's limits, to tell how long the run takes.
         requests_left: Of the account's day; None without a daily quota.
         has_unfinished_run: See `SyncPlan`.
@@ -230,6 +235,7 @@ def planned_run(
             previous=previous,
             mapping_fingerprint=head,
             schema_fingerprint=schema,
+            account_fingerprint=account_fingerprint,
             requests=requests,
             requests_left=requests_left,
             returning=returning,
@@ -242,7 +248,15 @@ def planned_run(
                 counts=counts,
                 findings=findings,
                 has_unfinished_run=has_unfinished_run,
-                seal=seal_of(counts, (*_deed(spec, wanted_actions), head, schema)),
+                seal=seal_of(
+                    counts,
+                    (
+                        *_deed(spec, wanted_actions),
+                        str(account_fingerprint),
+                        head,
+                        schema,
+                    ),
+                ),
                 requests=requests,
                 seconds=_least_seconds(requests, limits),
             ),
@@ -251,6 +265,7 @@ def planned_run(
             actions=wanted_actions,
             mapping_fingerprint=head,
             schema_fingerprint=schema,
+            account_fingerprint=account_fingerprint,
             order_by=capabilities.order_by,
             dialect=warehouse.dialect,
         )

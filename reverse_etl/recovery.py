@@ -36,13 +36,14 @@ class Decision:
     resume_at: datetime | None = None
 
 
-def plan_fingerprint(spec: SyncSpec) -> str:
+def plan_fingerprint(spec: SyncSpec, account_fingerprint: str | None = None) -> str:
     """What must be the same for a plan to be continued: target, mapping, what is done."""
     head = mapping_fingerprint(
         spec, {name: each.version for name, each in NORMALISERS.items()}
     )
     parts = (
         spec.destination,
+        str(account_fingerprint),
         spec.object,
         spec.key,
         spec.mode.value,

@@ -43,6 +43,7 @@ TABLES: Mapping[Relation, Mapping[str, str]] = {
         "seal": "text",
         "mapping_fingerprint": "text",
         "schema_fingerprint": "text",
+        "account_fingerprint": "text",
         "planned_count": "bigint",
         "added_count": "bigint",
         "changed_count": "bigint",

@@ -123,6 +123,7 @@ def _planned(
             if has_record
             else Previous(),
             now=now(),
+            account_fingerprint=options.account_fingerprint,
             limits=options.limits,
             requests_left=options.requests_left,
         ) as planned:

@@ -245,6 +245,7 @@ class SyncRecord:
                 "schema_fingerprint",
                 "source_count",
                 "skipped_no_consent_count",
+                "account_fingerprint",
             )
             .from_(RUNS.to_table())
             .where(exp.column("sync_name").eq(self._spec.name))
@@ -263,9 +264,13 @@ class SyncRecord:
         )
         if not rows:
             return Previous()
-        mapping, schema, source, skipped = rows[0]
+        mapping, schema, source, skipped, account = rows[0]
         return Previous(
-            _text(mapping), _text(schema), _optional(source), _optional(skipped)
+            _text(mapping),
+            _text(schema),
+            _optional(source),
+            _optional(skipped),
+            _text(account),
         )
 
     def run_row(self, run_id: str, *columns: str) -> Row:

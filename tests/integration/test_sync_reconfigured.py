@@ -99,6 +99,35 @@ def test_modes_that_keep_records_there_follow_each_other(world, after):
     assert (report.status, report.unchanged) == ("succeeded", 3)
 
 
+def point_elsewhere(world: SyncWorld, account: str) -> None:
+    world.options = replace(world.options, account_fingerprint=account)
+
+
+def test_another_account_of_the_same_name_is_a_persons_decision(world):
+    point_elsewhere(world, "one")
+    world.run(MemoryDestination())
+    point_elsewhere(world, "two")
+    world.have_only_consents("a", "b")
+    destination = MemoryDestination()
+
+    report = world.run(destination)
+
+    assert [finding.guard for finding in report.findings] == ["account_change"]
+    assert destination.request_count == 0
+
+
+def test_a_plan_for_another_account_is_not_continued(world):
+    point_elsewhere(world, "one")
+    with pytest.raises(KeyboardInterrupt):
+        world.run(memory_destination(None, STOPPED_AFTER))
+    point_elsewhere(world, "two")
+    destination = memory_destination()
+
+    report = world.run(destination)
+
+    assert (report.status, destination.request_count) == ("held", 0)
+
+
 def test_a_gentler_removal_is_heeded_by_the_run_that_follows_an_interrupted_one(world):
     world.change_spec(on_removal=Removal.DELETE)
     destination = memory_destination()

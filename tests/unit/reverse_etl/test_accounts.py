@@ -12,6 +12,7 @@ import yaml
 from reverse_etl.accounts import (
     Account,
     Given,
+    account_fingerprint,
     allows_private_addresses,
     credentials,
     effective_limits,
@@ -420,3 +421,31 @@ def test_the_schema_for_editors_refuses_what_is_refused(tmp_path, schema, text):
     assert list(schema.iter_errors(yaml.safe_load(text))) != []
     with pytest.raises(SyncConfigurationError):
         load_accounts(project(tmp_path, text))
+
+
+WHERE = (
+    Credential("url", "its address", is_secret=False, default="https://a.example.com"),
+    Credential("token", "its token"),
+)
+
+
+def place(type_name: str = "mailer", **environ: str) -> str:
+    named = {f"KENNING_MAIN_{name}": value for name, value in environ.items()}
+    return account_fingerprint(Account("main", type_name), WHERE, named)
+
+
+@pytest.mark.parametrize(
+    ("type_name", "url"),
+    [
+        ("webhook", "https://a.example.com"),
+        ("mailer", "https://b.example.com"),
+        ("mailer", "https://a.example.com/v2"),
+    ],
+)
+def test_an_account_of_another_kind_or_address_is_another(type_name, url):
+    assert place(type_name, URL=url) != place()
+
+
+def test_a_new_token_does_not_make_it_another_account():
+    assert place(TOKEN="one") == place(TOKEN="two")
+    assert place(URL="http://127.0.0.1:1/") == place(URL="http://127.0.0.1:2")
