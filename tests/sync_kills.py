@@ -176,7 +176,7 @@ def opened(kind: str, folder: Path, address: list[str]) -> Iterator[Destination]
         http = HttpOptions(
             policy=RetryPolicy(first_wait_s=0.0), allow_private_addresses=True
         )
-        with open_destination(SPEC, environ, folder, http) as mailer:
+        with open_destination(_SPECS["mailer"], environ, folder, http) as mailer:
             yield SmallBatches(mailer)
 
 
