@@ -97,6 +97,10 @@ bench-identity: $(BENCH_INSTALLED) ## Measure identity resolution beside other w
 bench-identity-100m: $(BENCH_INSTALLED) ## The same on a hundred million edges (20 GB of disk, 16 GB of memory)
 	@.venv-bench/bin/python -m tests.benchmarks.bench_identity 100m
 
+.PHONY: bench-sync
+bench-sync: $(BENCH_INSTALLED) ## Measure syncs beside another reverse ETL, as JSON (ARGS="--rows 100000" is quick)
+	@.venv-bench/bin/python -m tests.benchmarks.bench_sync $(ARGS)
+
 .PHONY: lock
 lock: $(INSTALLED) ## Pin every dependency of pyproject.toml anew in the two lock files
 	$(LOCK) --group dev --upgrade | grep -v '^dbt-core-experimental-parser' > requirements.lock.part
