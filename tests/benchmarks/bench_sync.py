@@ -44,7 +44,7 @@ from tests.benchmarks.sync_sink import RunningSink, running_sink
 MEMORY_GB = 4
 REPEATS = 3
 WINDOW_REQUESTS = 50
-RATE_SECONDS = 20
+RATE_SECONDS = 40
 WAREHOUSE = "warehouse.duckdb"
 
 
