@@ -115,7 +115,7 @@ def row_hash(
             f"{', '.join(SUPPORTED_DIALECTS)}. Add its text forms to "
             "reverse_etl/content_hash.py."
         )
-    parts = [_part(*columns[name]) for name in sorted(columns)]
+    parts = [part for name in sorted(columns) for part in _parts(*columns[name])]
     # One call for all of them: a chain of || copies the text once for each.
     return exp.MD5(
         this=exp.Anonymous(
@@ -136,20 +136,23 @@ def sha256_text(value: exp.Expr, *, dialect: str) -> exp.Expr:
     return exp.SHA2(this=value, length=exp.Literal.number(256))
 
 
-def _part(column: exp.Expr, tag: TypeTag) -> exp.Expr:
+def _parts(column: exp.Expr, tag: TypeTag) -> tuple[exp.Expr, ...]:
     text = _TEXT_FORMS[tag](column)
     if tag is TypeTag.BOOLEAN:
-        return text
-    pieces = (
-        [
-            exp.Literal.string(tag.value),
-            exp.cast(exp.Length(this=text), "text"),
-            exp.Literal.string(":"),
-            text.copy(),
-        ]
-        if tag is TypeTag.TEXT
-        else [exp.Literal.string(tag.value[0]), text, exp.Literal.string(";")]
+        return (text,)
+    if tag is TypeTag.TEXT:
+        length = exp.cast(exp.Length(this=text), "text")
+        head = (exp.Literal.string(tag.value), length, exp.Literal.string(":"))
+        # `concat` leaves a null out, so the text itself needs no copy of its own.
+        return (_or_null_mark(head), text.copy())
+    return (
+        _or_null_mark(
+            (exp.Literal.string(tag.value[0]), text, exp.Literal.string(";"))
+        ),
     )
+
+
+def _or_null_mark(pieces: Sequence[exp.Expr]) -> exp.Expr:
     # A null among the pieces makes the whole of them null.
     return exp.Coalesce(this=_joined(pieces), expressions=[exp.Literal.string(_NULL)])
 

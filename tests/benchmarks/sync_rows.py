@@ -100,13 +100,13 @@ def sync(
         relation=Relation("activation", "sync_sink"),
         destination=destination,
         object=object_name,
-        mode=Mode.UPSERT,
+        mode=Mode.MIRROR,
         key=KEY,
         mapping=tuple(FieldMapping(name, column=name) for name in names),
         match=(MatchMapping(match, match),) if match else (),
         purpose=purpose,
         guards=_ANYTHING_GOES,
-        on_withdrawal=Removal.ARCHIVE if match else Removal.DELETE,
+        on_removal=Removal.ARCHIVE if match else Removal.DELETE,
         path="bench",
     )
 
