@@ -216,10 +216,10 @@ def credential_states(
 
 def account_fingerprint(
     account: Account, wanted: Sequence[Credential], environ: Mapping[str, str]
-) -> str:
+) -> str | None:
     """What tells an account from another of the same name: 32 hexadecimal digits.
 
-    Its kind, and what of its credentials is no secret: address, number, user. A token that
+    None where an address or a number is not known here, so that nobody can tell. Its kind, and what of its credentials is no secret: address, number, user. A token that
     is renewed changes nothing, nor does the port of this machine's own services.
     """
     parts = [account.type_name]
@@ -228,7 +228,9 @@ def account_fingerprint(
             continue
         variable = variable_of(account.name, credential.name)
         given = account.given.get(credential.name) or Given(env=variable)
-        text = _text(given, environ, account.name) or credential.default or ""
+        text = _text(given, environ, account.name) or credential.default
+        if text is None:
+            return None
         parts += [credential.name, _place(text)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 

@@ -429,7 +429,7 @@ WHERE = (
 )
 
 
-def place(type_name: str = "mailer", **environ: str) -> str:
+def place(type_name: str = "mailer", **environ: str) -> str | None:
     named = {f"KENNING_MAIN_{name}": value for name, value in environ.items()}
     return account_fingerprint(Account("main", type_name), WHERE, named)
 
@@ -449,3 +449,13 @@ def test_an_account_of_another_kind_or_address_is_another(type_name, url):
 def test_a_new_token_does_not_make_it_another_account():
     assert place(TOKEN="one") == place(TOKEN="two")
     assert place(URL="http://127.0.0.1:1/") == place(URL="http://127.0.0.1:2")
+
+
+def test_an_account_whose_address_is_not_known_here_is_not_told_apart():
+    wanted = (Credential("url", "its address", is_secret=False),)
+    account = Account("main", "mailer")
+
+    assert account_fingerprint(account, wanted, {}) is None
+    assert account_fingerprint(
+        account, wanted, {"KENNING_MAIN_URL": "https://a.example"}
+    )
