@@ -219,8 +219,9 @@ def account_fingerprint(
 ) -> str | None:
     """What tells an account from another of the same name: 32 hexadecimal digits.
 
-    None where an address or a number is not known here, so that nobody can tell. Its kind, and what of its credentials is no secret: address, number, user. A token that
-    is renewed changes nothing, nor does the port of this machine's own services.
+    Its kind, and what of its credentials is no secret: address, number, user. A token that
+    is renewed changes nothing, nor does the port of this machine's own services. None
+    where one of them is not known here, so that nobody can tell.
     """
     parts = [account.type_name]
     for credential in wanted:

@@ -24,7 +24,7 @@ from tests.sync_world import Person, open_sync_world
 
 KEYS = [f"k{number:02}" for number in range(14)]
 KILL_STEP = int(os.environ.get("KENNING_KILL_STEP", "8"))
-KILLS = int(os.environ.get("KENNING_KILLS", "50"))
+KILLS = int(os.environ.get("KENNING_KILLS", "24"))
 MANY_KILLS = max(KILLS, 200)
 
 Wanted = dict[str, dict[str, object]]

@@ -262,7 +262,7 @@ MODES = [mode for mode in Mode if mode is not Mode.FULL]
 
 @pytest.mark.parametrize("mode", MODES)
 @settings(
-    max_examples=20,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -273,7 +273,7 @@ def test_a_plan_is_what_differs(warehouse: Warehouse, mode: Mode, states):
 
 @pytest.mark.parametrize("mode", [Mode.MIRROR, Mode.ADD, Mode.REMOVE])
 @settings(
-    max_examples=20,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
