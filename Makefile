@@ -51,6 +51,10 @@ test-exhaustive: $(INSTALLED) ## Run the long suites too: every source off and a
 test-sweep: $(INSTALLED) ## Look for stories that break identity: thousands, killed at every turn
 	@$(BIN)/python -m pytest -m sweep $(ARGS)
 
+.PHONY: test-kills
+test-kills: $(INSTALLED) ## Kill syncs at random moments, KILLS=1000 times
+	@KENNING_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest tests/integration/test_sync_kill.py -m "" $(ARGS)
+
 .PHONY: lint
 lint: $(INSTALLED) ## Check format, types, SQL, YAML, imports and compiled audiences
 	$(BIN)/ruff format --check .
