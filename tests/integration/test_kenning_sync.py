@@ -130,6 +130,7 @@ def test_held_plan_is_approved_by_its_seal_and_then_goes(workspace, kenning):
     assert sent_keys(workspace) == ["1"]
 
 
+@pytest.mark.exhaustive
 def test_plan_that_was_put_away_sends_nothing_and_fails_nothing(workspace, kenning):
     change_raw(workspace, GRACE_LEAVES)
 
@@ -377,6 +378,7 @@ def test_every_run_that_sends_forgets_what_is_past_its_time(workspace, kenning):
     assert rows(workspace, "select count(*) from retl.sync_outcomes") == [(0,)]
 
 
+@pytest.mark.exhaustive
 def test_what_is_past_its_time_is_forgotten_when_a_sync_fails_too(workspace, kenning):
     change_raw(
         workspace,
@@ -390,6 +392,7 @@ def test_what_is_past_its_time_is_forgotten_when_a_sync_fails_too(workspace, ken
     assert "1 plans of runs that are over" in out
 
 
+@pytest.mark.exhaustive
 def test_ledger_may_be_elsewhere(workspace, kenning, monkeypatch, tmp_path):
     shared = tmp_path / "shared.sqlite"
     monkeypatch.setenv("KENNING_LEDGER_URL", f"sqlite:///{shared}")
@@ -445,6 +448,7 @@ def test_several_syncs_are_sent_beside_each_other(workspace, kenning):
     assert event.asset_materialization.metadata["added"].value == 2
 
 
+@pytest.mark.exhaustive
 def test_of_several_syncs_only_those_go_whose_checks_are_green(workspace, kenning):
     add_sync(workspace, "people", columns="* replace ('x' as email)")
     add_sync(workspace, "readers")
@@ -459,6 +463,7 @@ def test_of_several_syncs_only_those_go_whose_checks_are_green(workspace, kennin
     assert not (workspace.data_dir / "outbox" / "files__people").exists()
 
 
+@pytest.mark.exhaustive
 def test_sync_whose_model_is_not_built_says_so_and_how_to_build_it(workspace, kenning):
     add_sync(workspace, "people")
     change_raw(workspace, "drop table activation.sync_files__people")
@@ -470,6 +475,7 @@ def test_sync_whose_model_is_not_built_says_so_and_how_to_build_it(workspace, ke
     assert "`dbt build --select +sync_files__people`" in err
 
 
+@pytest.mark.exhaustive
 def test_two_syncs_send_one_model(workspace, kenning):
     allow_removals(workspace)
     add_sync(workspace, "people")
@@ -488,6 +494,7 @@ def test_two_syncs_send_one_model(workspace, kenning):
     assert "files__people: 1 added" in out
 
 
+@pytest.mark.exhaustive
 def test_of_several_syncs_one_that_is_held_fails_alone(workspace, kenning):
     add_sync(workspace, "people")
     change_raw(workspace, GRACE_LEAVES)

@@ -83,6 +83,7 @@ def test_it_prints_what_the_page_shows(simulator, port):
     assert "".join(simulator) == PRINTED.replace(PORT, port)
 
 
+@pytest.mark.exhaustive
 def test_every_command_of_the_page_does_what_it_says(workspace, port, capsys):
     folder = workspace.project_dir / "models/activation"
     (folder / "sync_hubspot__customers.sql").write_text(MODEL, "utf-8")
