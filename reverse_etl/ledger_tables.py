@@ -5,6 +5,7 @@ UTC, which sorts as it should in both.
 """
 
 import contextlib
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -27,6 +28,7 @@ Place: TypeAlias = Path | str
 
 SCHEMA_VERSION = 2
 _BUSY_TIMEOUT_S = 30.0
+_LOG_AHEAD_PAUSE_S = 0.02
 _PREPARING = 7_364_001
 
 METADATA = sa.MetaData()
@@ -290,7 +292,7 @@ def _sqlite_engine(url: sa.URL, synchronous: str) -> sa.Engine:
     def connected(connection: Any, _: PoolProxiedConnection) -> None:  # noqa: ANN401
         # The driver would begin transactions by itself, and too late.
         connection.isolation_level = None
-        connection.execute("pragma journal_mode = wal")
+        _log_ahead(connection)
         connection.execute(f"pragma synchronous = {synchronous}")
 
     def begun(connection: sa.Connection) -> None:
@@ -300,6 +302,25 @@ def _sqlite_engine(url: sa.URL, synchronous: str) -> sa.Engine:
     sa.event.listen(engine, "connect", connected)
     sa.event.listen(engine, "begin", begun)
     return engine
+
+
+def _log_ahead(connection: Any) -> None:  # noqa: ANN401  the driver's own
+    """Let a file keep a write-ahead log.
+
+    SQLite does not wait for others while it changes this, as it does for all else: of
+    several that come first at once, all but one are told that the file is locked.
+    """
+    deadline = time.monotonic() + _BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() >= deadline:
+                raise
+            time.sleep(_LOG_AHEAD_PAUSE_S)
+        else:
+            return
 
 
 def _prepare(database: LedgerDatabase) -> None:

@@ -414,6 +414,26 @@ def test_a_server_that_is_not_there_is_told_without_its_password():
     assert "secret" not in str(caught.value)
 
 
+def test_several_that_make_the_file_at_once_all_open_it(tmp_path: Path):
+    opened: list[int] = []
+    for attempt in range(20):
+        start = threading.Barrier(8)
+
+        def come_first(path: Path, start: threading.Barrier = start) -> None:
+            start.wait()
+            with open_ledger(path) as ledger:
+                opened.append(len(ledger.open_runs("s")))
+
+        path = tmp_path / f"ledger {attempt}.sqlite"
+        threads = [threading.Thread(target=come_first, args=(path,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert len(opened) == 160
+
+
 def test_the_ledger_is_where_the_environment_says():
     path = Path("data/ledger.sqlite")
 
