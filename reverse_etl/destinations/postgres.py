@@ -270,9 +270,12 @@ class PostgresDestination:
                 statements.READ_COLUMNS, (self._schema, statements.BATCHES)
             ).fetchall()
             if not batches:
-                # Another sync may create it at the same time.
+                # Another sync may create it at the same time: the server then finds the
+                # table, the row type that comes with it, or either one's catalogue entry.
                 with contextlib.suppress(
-                    psycopg.errors.DuplicateTable, psycopg.errors.UniqueViolation
+                    psycopg.errors.DuplicateTable,
+                    psycopg.errors.DuplicateObject,
+                    psycopg.errors.UniqueViolation,
                 ):
                     execute(connection, statements.create_batches(self._schema))
             execute(connection, statements.forget_batches(self._schema))
