@@ -38,9 +38,10 @@
 {# Begin a run where nobody has yet: before each identity model that marks what it changes, so that one that
    is run by itself does so with a number that no other model has seen.
 
+   Args: runs (the relation of int_identity__runs; none: beside the model).
    Returns: an insert; nothing in a run that int_identity__runs, or another model, began. #}
-{% macro begin_identity_run() -%}
-    {%- set runs = this.incorporate(path={'identifier': 'int_identity__runs'}) -%}
+{% macro begin_identity_run(runs=none) -%}
+    {%- set runs = runs or this.incorporate(path={'identifier': 'int_identity__runs'}) -%}
     {%- if this.identifier not in ['int_identity__runs', 'identity_link_rules'] and config.get('materialized') != 'view' and not _is_begun(runs) -%}
     {%- do check_last_refresh() -%}
     insert into {{ runs }} (run_id, as_of, node_rules_fingerprint, cluster_rules_fingerprint, invocation_id, is_full_refresh)

@@ -10,6 +10,8 @@ sale_lines as (
 
     select
         -- keys
+        {{ trimmed_text('sale_id') }} || ':' || cast(line_number as {{ dbt.type_string() }})
+            as sale_line_id,
         {{ trimmed_text('sale_id') }} as sale_id,
         cast(line_number as {{ dbt.type_bigint() }}) as line_index,
 

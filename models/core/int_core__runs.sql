@@ -1,0 +1,24 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='append_new_columns'
+) }}
+
+with
+
+runs as (
+
+    select
+        cast({{ current_run() }} as {{ dbt.type_bigint() }}) as run_id,
+        {{ as_of() }} as as_of,
+        {{ core_settings_fingerprint([
+            var('customer_records'),
+            var('profile_sources'),
+        ], ['exchange_rates']) }} as settings_fingerprint
+
+)
+
+select * from runs
+{% if is_incremental() %}
+where runs.run_id not in (select own_rows.run_id from {{ this }} as own_rows)
+{% endif %}
