@@ -11,33 +11,58 @@
    Returns: a select statement, to stand inside a CTE.
    Example: with source as ({{ source_rows('shopify', 'customer') }}) #}
 {% macro source_rows(source_name, table_name) -%}
-    {%- set is_on = source_name in var('sources') -%}
-    {%- set table = source_name ~ '.' ~ table_name -%}
-    {%- set absent = var('not_landed') -%}
-    {%- set relation = source(source_name, table_name) if is_on and table not in absent else none -%}
     {%- if not execute -%}
         select 1 as not_parsed_yet
+        {%- if _is_landed(source_name, table_name) -%}{%- do source(source_name, table_name) -%}{%- endif -%}
     {%- elif model.resource_type == 'unit_test' -%}
-        select * from {{ relation }}
+        select
+            unit_test_rows.*,
+            0 as _source_digest
+        from {{ source(source_name, table_name) }} as unit_test_rows
     {%- else -%}
-        {%- set nodes = graph.sources.values()
-            | selectattr('source_name', 'equalto', source_name)
-            | selectattr('name', 'equalto', table_name) | list -%}
-        {%- if nodes | length != 1 -%}
-            {{- exceptions.raise_compiler_error(
-                "source_rows('" ~ source_name ~ "', '" ~ table_name ~ "'): no such table in models/staging/"
-                ~ source_name ~ "/_" ~ source_name ~ "__sources.yml. Describe it there."
-            ) -}}
+        {%- set changed = changed_source_rows() if _is_landed(source_name, table_name) else none -%}
+        {%- if changed is none -%}
+    {{ raw_rows(source_name, table_name) }}
+        {%- else -%}
+    select raw_rows.*
+    from ({{ raw_rows(source_name, table_name) }}) as raw_rows
+            {%- set key = config.get('meta', {}).get('source_key') %}
+    where
+            {%- if key %}
+        raw_rows.{{ source_column(key) }} is null
+        or raw_rows.{{ source_column(key) }} in (select changed.source_key from {{ changed }} as changed)
+            {%- else %}
+        raw_rows._source_digest in (select changed.source_digest from {{ changed }} as changed)
+            {%- endif -%}
         {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{# All rows of one raw table, each with its _source_digest. Args: as for source_rows. Returns: a select statement. #}
+{% macro raw_rows(source_name, table_name) -%}
+    {%- set table = source_name ~ '.' ~ table_name -%}
+    {%- set absent = var('not_landed') -%}
+    {%- set relation = source(source_name, table_name) if _is_landed(source_name, table_name) else none -%}
+    {%- set nodes = graph.sources.values()
+        | selectattr('source_name', 'equalto', source_name)
+        | selectattr('name', 'equalto', table_name) | list -%}
+    {%- if nodes | length != 1 -%}
+        {{- exceptions.raise_compiler_error(
+            "source_rows('" ~ source_name ~ "', '" ~ table_name ~ "'): no such table in models/staging/"
+            ~ source_name ~ "/_" ~ source_name ~ "__sources.yml. Describe it there."
+        ) -}}
+    {%- endif -%}
+    {%- set digested = [] -%}
     select
         {%- for column in nodes[0].columns.values() %}
         {% if relation is none or (table ~ '.' ~ column.name) in absent -%}
-            cast(null as {{ source_type(column.data_type, table ~ '.' ~ column.name) }}) as {{ source_column(column.name) }}
+            cast(null as {{ source_type(column.data_type, table ~ '.' ~ column.name) }}) as {{ source_column(column.name) }},
         {%- else -%}
-            {{ source_column(column.name) }}
+            {%- do digested.append(source_column(column.name)) -%}
+            {{ source_column(column.name) }},
         {%- endif -%}
-        {{- ',' if not loop.last -}}
         {%- endfor %}
+        {{ source_digest(digested) }} as _source_digest
 
     {% if relation is not none -%}
     from {{ relation }}
@@ -45,7 +70,10 @@
     from (select 1 as nothing) as no_rows
     where false
     {%- endif -%}
-    {%- endif -%}
+{%- endmacro %}
+
+{% macro _is_landed(source_name, table_name) -%}
+    {{ return(source_name in var('sources') and (source_name ~ '.' ~ table_name) not in var('not_landed')) }}
 {%- endmacro %}
 
 {# The engine's name of a documented source type.

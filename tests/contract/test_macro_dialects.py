@@ -29,7 +29,7 @@ EXPRESSIONS: dict[str, tuple[object, ...]] = {
     "normalized_loyalty_id": ("card",),
     "normalized_name": ("first_name",),
     "normalized_phone": ("phone", "DE", "country_code"),
-    "plausible_date": ("birth_date", "1900-01-02"),
+    "plausible_date": ("birth_date", "1900-01-02", "loaded_at"),
     "quick_hash": (["user_id", "seen_at"],),
     "regexp_captured": ("url", "^(?:https?://)?"),
     "regexp_replaced": ("phone", "([0-9])-([0-9])", "$1$2"),
@@ -128,7 +128,7 @@ def test_patterns_hold_no_backslash_because_engines_read_it_differently(name: st
         ("normalized_phone", ("phone", "Holland"), "'Holland' is no country code"),
         ("url_parameter", ("url", "utm source"), "'utm source' is no parameter name"),
         ("json_text", ("metadata", "$.a"), "'$.a' is no path"),
-        ("plausible_date", ("born", "1900"), "earliest is '1900'"),
+        ("plausible_date", ("born", "1900", "null"), "earliest is '1900'"),
         ("source_type", ("varchar", "shopify.order.id"), "has data_type 'varchar'"),
     ],
 )

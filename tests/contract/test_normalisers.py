@@ -332,7 +332,7 @@ def test_web_domain(evaluate: Evaluate, raw: object, expected: object):
     ],
 )
 def test_plausible_date(evaluate: Evaluate, raw: object, expected: object):
-    sql = MACROS.plausible_date("raw", "1900-01-02")
+    sql = MACROS.plausible_date("raw", "1900-01-02", "null")
 
     assert evaluate(sql, raw, "date") == expected
 

@@ -15,7 +15,12 @@ from orchestration.workspace import Workspace, find_workspace
 from warehouse.connection import open_warehouse
 
 AS_OF = datetime(2026, 6, 30)
-MACROS = ("generate_schema_name.sql", "source_rows.sql")
+MACROS = (
+    "generate_schema_name.sql",
+    "source_changes.sql",
+    "source_rows.sql",
+    "identity/quick_hash.sql",
+)
 CUSTOMERS = """
     create or replace table shop.customer as
     select * from (values

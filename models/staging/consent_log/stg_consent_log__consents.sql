@@ -40,6 +40,7 @@ consents as (
         {{ utc_timestamp('recorded_at') }} as recorded_at,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({
             'email': 'email',
             'phone': 'phone',

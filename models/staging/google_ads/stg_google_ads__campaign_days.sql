@@ -23,6 +23,7 @@ campaign_days as (
         {{ money('conversions_value') }} as conversion_value_amount,
 
         -- bookkeeping
+        _source_digest,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 
     from source

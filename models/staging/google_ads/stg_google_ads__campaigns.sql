@@ -29,6 +29,7 @@ campaigns as (
         cast(end_date as date) as end_date,
 
         -- bookkeeping
+        _source_digest,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 
     from source

@@ -23,6 +23,7 @@ clicks as (
         cast(date as date) as clicked_date,
 
         -- bookkeeping
+        _source_digest,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 
     from source

@@ -41,6 +41,7 @@ companies as (
         {{ utc_timestamp('property_createdate') }} as created_at,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({
             'company_name': 'property_name',
             'domain': 'property_domain',

@@ -15,6 +15,7 @@ contact_companies as (
         {{ trimmed_text('type_id') }} as association_type_id,
 
         -- bookkeeping
+        _source_digest,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 
     from source

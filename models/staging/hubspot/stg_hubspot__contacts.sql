@@ -64,6 +64,7 @@ contacts as (
         ) as created_at,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({
             'email': 'property_email',
             'secondary_email': 'property_email_1',

@@ -24,6 +24,7 @@ campaigns as (
         {{ utc_timestamp('sent_at') }} as sent_at,
 
         -- bookkeeping
+        _source_digest,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 
     from source

@@ -43,6 +43,7 @@ events as (
         ) as occurred_at,
 
         -- bookkeeping
+        _source_digest,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 
     from source

@@ -59,6 +59,7 @@ persons as (
         {{ utc_timestamp('updated') }} as updated_at,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({
             'email': 'email',
             'phone': 'phone_number',

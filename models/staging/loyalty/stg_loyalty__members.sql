@@ -29,7 +29,7 @@ normalized as (
         ) }} as normalized_phone,
         {{ normalized_name('first_name') }} as normalized_first_name,
         {{ normalized_name('last_name') }} as normalized_last_name,
-        {{ plausible_date('birth_date', '1900-01-02') }} as normalized_birth_date
+        {{ plausible_date('birth_date', '1900-01-02', 'loaded_at') }} as normalized_birth_date
 
     from located
 
@@ -67,6 +67,7 @@ members as (
         {{ utc_timestamp('cancelled_at') }} as cancelled_at,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({
             'loyalty_id': 'member_id',
             'email': 'email',

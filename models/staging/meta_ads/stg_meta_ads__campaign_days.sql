@@ -23,6 +23,7 @@ campaign_days as (
         cast(null as decimal(18, 2)) as conversion_value_amount,
 
         -- bookkeeping
+        _source_digest,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 
     from source

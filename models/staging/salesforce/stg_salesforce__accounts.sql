@@ -60,6 +60,7 @@ accounts as (
         {{ money('annual_revenue') }} as annual_revenue_amount,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({
             'account_name': 'name',
             'domain': 'website',

@@ -74,6 +74,7 @@ contacts as (
         {{ utc_timestamp('last_modified_date') }} as updated_at,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({
             'email': 'email',
             'phone': 'phone',

@@ -76,6 +76,7 @@ leads as (
         {{ utc_timestamp('last_modified_date') }} as updated_at,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({
             'email': 'email',
             'phone': 'phone',

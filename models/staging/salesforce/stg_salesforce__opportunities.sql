@@ -45,6 +45,7 @@ opportunities as (
         {{ utc_timestamp('created_date') }} as created_at,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({'probability_rate': 'probability'}) }} as _rejected_columns,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 

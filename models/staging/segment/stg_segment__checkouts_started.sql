@@ -1,3 +1,5 @@
+{{ config(meta={'source_key': 'id'}) }}
+
 with
 
 source as (
@@ -38,6 +40,8 @@ checkouts_started as (
         normalized_currency as currency,
 
         -- bookkeeping
+        id as _source_key,
+        _source_digest,
         {{ rejected_columns({'currency': 'currency'}) }} as _rejected_columns,
         cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count
 

@@ -1,3 +1,5 @@
+{{ config(meta={'source_key': 'id'}) }}
+
 with
 
 source as (
@@ -40,6 +42,8 @@ identifies as (
         normalized_loyalty_id as loyalty_id,
 
         -- bookkeeping
+        id as _source_key,
+        _source_digest,
         {{ rejected_columns({
             'email': 'email',
             'phone': 'phone',

@@ -1,3 +1,5 @@
+{{ config(meta={'source_key': 'id'}) }}
+
 with
 
 source as (
@@ -45,6 +47,8 @@ orders_completed as (
         normalized_currency as currency,
 
         -- bookkeeping
+        id as _source_key,
+        _source_digest,
         {{ rejected_columns({
             'email': 'email',
             'currency': 'currency',

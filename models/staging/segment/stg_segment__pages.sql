@@ -1,3 +1,5 @@
+{{ config(meta={'source_key': 'id'}) }}
+
 with
 
 source as (
@@ -21,6 +23,8 @@ pages as (
         {{ trimmed_text('name') }} as page_name,
 
         -- bookkeeping
+        id as _source_key,
+        _source_digest,
         cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count
 
     from first_received

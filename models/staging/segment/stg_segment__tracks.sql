@@ -1,3 +1,5 @@
+{{ config(meta={'source_key': 'id'}) }}
+
 with
 
 source as (
@@ -22,6 +24,8 @@ tracks as (
         {{ trimmed_text('event_text') }} as event_text,
 
         -- bookkeeping
+        id as _source_key,
+        _source_digest,
         cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count
 
     from first_received

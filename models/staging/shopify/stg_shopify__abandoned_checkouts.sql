@@ -76,6 +76,7 @@ abandoned_checkouts as (
         {{ utc_timestamp('closed_at') }} as closed_at,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({
             'email': 'email',
             'phone': first_text(['phone', 'shipping_address_phone']),

@@ -51,6 +51,7 @@ customers as (
         {{ utc_timestamp('updated_at') }} as updated_at,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({
             'email': 'email',
             'phone': 'phone',

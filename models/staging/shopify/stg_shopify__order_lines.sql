@@ -31,6 +31,7 @@ order_lines as (
         cast(index as {{ dbt.type_bigint() }}) as line_index,
 
         -- bookkeeping
+        _source_digest,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 
     from source

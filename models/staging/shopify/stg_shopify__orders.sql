@@ -94,6 +94,7 @@ orders as (
         {{ utc_timestamp('updated_at') }} as updated_at,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({
             'email': 'email',
             'phone': first_text(['shipping_address_phone', 'billing_address_phone']),

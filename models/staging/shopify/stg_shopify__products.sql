@@ -27,6 +27,7 @@ products as (
         {{ utc_timestamp('published_at') }} as published_at,
 
         -- bookkeeping
+        _source_digest,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 
     from source

@@ -22,6 +22,7 @@ refund_lines as (
         {{ money('total_tax') }} as tax_amount,
 
         -- bookkeeping
+        _source_digest,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 
     from source

@@ -25,6 +25,7 @@ refunds as (
         ) as refunded_at,
 
         -- bookkeeping
+        _source_digest,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 
     from source

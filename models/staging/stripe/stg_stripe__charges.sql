@@ -47,6 +47,7 @@ charges as (
         {{ utc_timestamp('created') }} as charged_at,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({
             'receipt_email': 'receipt_email',
             'currency': 'currency',

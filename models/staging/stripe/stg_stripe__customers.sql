@@ -59,6 +59,7 @@ customers as (
         {{ utc_timestamp('created') }} as created_at,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({
             'email': 'email',
             'phone': 'phone',

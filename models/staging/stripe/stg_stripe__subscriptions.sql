@@ -34,6 +34,7 @@ subscriptions as (
         {{ utc_timestamp('created') }} as created_at,
 
         -- bookkeeping
+        _source_digest,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 
     from source

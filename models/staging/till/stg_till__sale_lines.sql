@@ -25,6 +25,7 @@ sale_lines as (
         {{ money('discount') }} as discount_amount,
 
         -- bookkeeping
+        _source_digest,
         {{ utc_timestamp('exported_at') }} as _loaded_at
 
     from source

@@ -53,6 +53,7 @@ sales as (
         ) as sold_at,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({
             'email': 'email',
             'loyalty_id': 'loyalty_card',

@@ -26,6 +26,7 @@ ticket_comments as (
         {{ utc_timestamp('created') }} as created_at,
 
         -- bookkeeping
+        _source_digest,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 
     from source

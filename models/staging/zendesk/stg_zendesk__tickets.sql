@@ -31,6 +31,7 @@ tickets as (
         {{ utc_timestamp('updated_at') }} as updated_at,
 
         -- bookkeeping
+        _source_digest,
         {{ utc_timestamp('_fivetran_synced') }} as _loaded_at
 
     from source

@@ -45,6 +45,7 @@ users as (
         {{ utc_timestamp('last_login_at') }} as last_login_at,
 
         -- bookkeeping
+        _source_digest,
         {{ rejected_columns({
             'email': 'email',
             'phone': 'phone',
