@@ -131,3 +131,16 @@
     {%- endif -%}
     {{ dbt.cast('sum(' ~ summable_hash(columns or ['1']) ~ ')', dbt.type_string()) }}
 {%- endmacro %}
+
+{# Before each core model: begin a run where nobody has yet. Says as well what an incremental one reads to find its
+   work: dbt looks for references while it parses, when a model is not yet in a later run.
+
+   Returns: an insert, or nothing. #}
+{% macro begin_core_run() -%}
+    {%- if model.name not in ['int_core__runs', 'int_core__records'] -%}
+        {%- for name in ['int_core__runs', 'int_core__records', 'identity_clusters', 'int_identity__assignment_history', 'int_identity__registry'] -%}
+            {%- do ref(name) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ begin_identity_run(ref('int_identity__runs')) }}
+{%- endmacro %}

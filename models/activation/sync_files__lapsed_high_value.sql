@@ -12,13 +12,13 @@ customers as (
 
 ),
 
-consents as (
+consented_addresses as (
 
-    select * from {{ ref('customer_consents') }}
+    select * from {{ ref('customer_recipients') }}
 
 ),
 
--- One consent row per customer and purpose, so the join keeps one row per customer.
+-- One address per customer, purpose and channel, so the join keeps one row per customer.
 recipients as (
 
     select
@@ -26,7 +26,7 @@ recipients as (
         customers.customer_id,
 
         -- attributes
-        customers.email,
+        consented_addresses.address as email,
         customers.first_name,
         customers.last_name,
         customers.country_code,
@@ -39,18 +39,16 @@ recipients as (
         customers.last_ordered_at,
 
         -- consent
-        consents.recorded_at as consented_at
+        consented_addresses.consented_at
 
     from members
     inner join customers on members.customer_id = customers.customer_id
-    inner join consents
+    inner join consented_addresses
         on
-            customers.customer_id = consents.customer_id
-            and consents.purpose = 'email_marketing'
-            and consents.is_granted
-    where
-        customers.email is not null
-        and not customers.has_email_trouble
+            customers.customer_id = consented_addresses.customer_id
+            and consented_addresses.purpose = 'email_marketing'
+            and consented_addresses.channel = 'email'
+    where not customers.has_email_trouble
 
 )
 

@@ -18,9 +18,9 @@ carts as (
 
 ),
 
-consents as (
+consented_addresses as (
 
-    select * from {{ ref('customer_consents') }}
+    select * from {{ ref('customer_recipients') }}
 
 ),
 
@@ -43,7 +43,7 @@ latest_carts as (
 
 ),
 
--- One consent row per customer and purpose, so the join keeps one row per customer.
+-- One address per customer, purpose and channel, so the join keeps one row per customer.
 recipients as (
 
     select
@@ -51,7 +51,7 @@ recipients as (
         customers.customer_id,
 
         -- attributes
-        customers.email,
+        consented_addresses.address as email,
         customers.first_name,
         customers.country_code,
         latest_carts.currency as cart_currency,
@@ -63,7 +63,7 @@ recipients as (
         customers.last_cart_abandoned_at,
 
         -- consent
-        consents.recorded_at as consented_at
+        consented_addresses.consented_at
 
     from members
     inner join customers on members.customer_id = customers.customer_id
@@ -71,14 +71,12 @@ recipients as (
         on
             customers.customer_id = latest_carts.customer_id
             and latest_carts.recency_index = 1
-    inner join consents
+    inner join consented_addresses
         on
-            customers.customer_id = consents.customer_id
-            and consents.purpose = 'email_marketing'
-            and consents.is_granted
-    where
-        customers.email is not null
-        and not customers.has_email_trouble
+            customers.customer_id = consented_addresses.customer_id
+            and consented_addresses.purpose = 'email_marketing'
+            and consented_addresses.channel = 'email'
+    where not customers.has_email_trouble
 
 )
 

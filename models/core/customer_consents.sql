@@ -1,33 +1,10 @@
+{{ config(materialized='view') }}
+
 with
 
-consent_events as (
+standings as (
 
-    select * from {{ ref('fct_consent_events') }}
-
-),
-
--- The latest word counts. At the same instant, and where a word has no time, no beats yes.
-ranked as (
-
-    select
-        consent_events.*,
-        row_number() over (
-            partition by consent_events.customer_id, consent_events.purpose
-            order by
-                case
-                    when
-                        consent_events.recorded_at is null and consent_events.action = 'withdrawn'
-                        then 0
-                    else 1
-                end,
-                case when consent_events.recorded_at is null then 1 else 0 end,
-                consent_events.recorded_at desc,
-                case when consent_events.action = 'granted' then 1 else 0 end,
-                consent_events.consent_event_key
-        ) as recency_index
-
-    from consent_events
-    where consent_events.customer_id is not null
+    select * from {{ ref('int_consent__standings') }}
 
 ),
 
@@ -35,25 +12,36 @@ consents as (
 
     select
         -- keys
-        ranked.customer_id,
-        ranked.purpose,
+        standings.customer_id,
+        cast(standings.purpose as {{ dbt.type_string() }}) as purpose,
+        cast(standings.channel as {{ dbt.type_string() }}) as channel,
 
         -- attributes
-        ranked.consent_source,
-        ranked.legal_basis,
-        ranked.policy_version,
+        cast(standings.status as {{ dbt.type_string() }}) as status,
+        standings.identifier_type,
+        standings.identifier_value,
+        standings.consent_source,
+        standings.legal_basis,
+        standings.policy_version,
 
         -- booleans
-        cast(ranked.action = 'granted' as {{ dbt.type_boolean() }}) as is_granted,
+        standings.is_granted,
 
         -- timestamps
-        ranked.recorded_at,
+        standings.recorded_at,
+        standings.expires_at,
 
         -- evidence
-        ranked.consent_event_key
+        standings.consent_event_key,
+        standings.source_model,
+        standings.record_key,
 
-    from ranked
-    where ranked.recency_index = 1
+        -- bookkeeping
+        standings.recheck_at,
+        standings.changed_run
+
+    from standings
+    where standings.address is null
 
 )
 

@@ -14,6 +14,7 @@ runs as (
         {{ core_settings_fingerprint([
             var('customer_records'),
             var('profile_sources'),
+            var('consent_purposes'),
         ], ['exchange_rates']) }} as settings_fingerprint
 
 )

@@ -1,19 +1,33 @@
--- A sync model may hold nobody whose consent to its purpose is missing or withdrawn.
+-- A sync model may hold no address that its customer has not agreed to, or has taken back.
 {{ config(meta={'dagster': {'ref': {'name': 'sync_mailer__cart_abandoners'}}}) }}
 
 with
 
 recipients as (
 
-    select customer_id from {{ ref('sync_files__lapsed_high_value') }}
+    select
+        customer_id,
+        email
+    from {{ ref('sync_files__lapsed_high_value') }}
+
     union all
-    select customer_id from {{ ref('sync_mailer__cart_abandoners') }}
+
+    select
+        customer_id,
+        email
+    from {{ ref('sync_mailer__cart_abandoners') }}
 
 ),
 
 consents as (
 
     select * from {{ ref('customer_consents') }}
+
+),
+
+addresses as (
+
+    select * from {{ ref('customer_consent_addresses') }}
 
 ),
 
@@ -26,8 +40,18 @@ recipients_without_consent as (
         on
             recipients.customer_id = consents.customer_id
             and consents.purpose = 'email_marketing'
+            and consents.channel = 'email'
             and consents.is_granted
-    where consents.customer_id is null
+    left join addresses
+        on
+            recipients.customer_id = addresses.customer_id
+            and recipients.email = addresses.address
+            and addresses.purpose = 'email_marketing'
+            and addresses.channel = 'email'
+            and addresses.is_granted
+    where
+        consents.customer_id is null
+        or addresses.customer_id is null
 
 )
 
