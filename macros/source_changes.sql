@@ -12,7 +12,7 @@
 
 {# Hash of a raw row and of what staging makes of it. Returns: a whole-number expression over the raw columns. #}
 {% macro source_digest(columns) -%}
-    {%- set made_by = [model.name, graph.nodes[model.unique_id].checksum.checksum, var('default_country', {})] -%}
+    {%- set made_by = [model.name, graph.nodes[model.unique_id].checksum.checksum, var('default_country')] -%}
     {{ quick_hash(["'" ~ local_md5(tojson(made_by)) ~ "'"] + columns) }}
 {%- endmacro %}
 
