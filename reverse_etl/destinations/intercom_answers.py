@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TypeAlias
 
+from reverse_etl.destinations.json_answers import (
+    JsonObject,
+    first_object,
+    json_object,
+    json_object_or_none,
+    text,
+)
+from reverse_etl.destinations.limit_headers import header_number, requests_left
 from reverse_etl.destinations.protocol import RejectedRow
-from reverse_etl.errors import ErrorClass, FatalDeliveryError
+from reverse_etl.errors import ErrorClass
 from reverse_etl.transport import Feedback, Reading, Response, Stopped, Throttled
-from warehouse.manifest import Json
-
-Found: TypeAlias = Mapping[str, Json]
 
 GONE = frozenset({404, 410})
 """Statuses of a record that is not there, or was merged into another."""
@@ -58,19 +62,7 @@ class RowRefusedError(Exception):
         )
 
 
-def json_object(response: Response) -> Found:
-    """The body, which is an object whatever it says.
-
-    Raises:
-        FatalDeliveryError: It is not.
-    """
-    body = response.json()
-    if not isinstance(body, dict):
-        raise response.undocumented()
-    return body
-
-
-def success(response: Response) -> Found:
+def success(response: Response) -> JsonObject:
     """The body of an answer that is a success.
 
     Raises:
@@ -104,28 +96,18 @@ def refusal(response: Response) -> RowRefusedError:
     )
 
 
-def first_error(response: Response) -> Found | None:
+def first_error(response: Response) -> JsonObject | None:
     """The first of an answer's errors, with `code`, `message` and perhaps `field`.
 
     None when the answer is not one of Intercom's own.
     """
-    try:
-        errors = json_object(response).get("errors")
-    except FatalDeliveryError:
-        return None
-    first = errors[0] if isinstance(errors, list) and errors else None
-    return first if isinstance(first, dict) else None
-
-
-def text(value: Json) -> str | None:
-    """A value that is a text and not empty."""
-    return value if isinstance(value, str) and value else None
+    return first_object((json_object_or_none(response) or {}).get("errors"))
 
 
 def _reset_s(response: Response, now: datetime) -> float | None:
     """Seconds until the present slice of ten seconds is over."""
-    epoch = response.headers.get("x-ratelimit-reset", "")
-    return max(0.0, int(epoch) - now.timestamp()) if epoch.isdecimal() else None
+    epoch_s = header_number(response, "x-ratelimit-reset")
+    return None if epoch_s is None else max(0.0, epoch_s - now.timestamp())
 
 
 def reader(now: Callable[[], datetime]) -> Callable[[Response], Reading | None]:
@@ -147,13 +129,7 @@ def feedback_reader(
     """Reads what is left of the present slice of ten seconds."""
 
     def read(response: Response) -> Feedback | None:
-        remaining = response.headers.get("x-ratelimit-remaining", "")
-        if response.status == 429 or not remaining.isdecimal():
-            return None
-        return Feedback(
-            is_throttled=False,
-            remaining=int(remaining),
-            reset_s=_reset_s(response, now()),
-        )
+        reset_s = _reset_s(response, now())
+        return requests_left(response, "x-ratelimit-remaining", reset_s=reset_s)
 
     return read

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 
+from reverse_etl.destinations.json_answers import (
+    JsonObject,
+    first_object,
+    json_object,
+    json_object_or_none,
+)
+from reverse_etl.destinations.limit_headers import header_number, requests_left
 from reverse_etl.destinations.protocol import RejectedRow
 from reverse_etl.errors import ErrorClass, FatalDeliveryError
 from reverse_etl.transport import Feedback, Response
-from warehouse.manifest import Json
-
-Found = Mapping[str, Json]
 
 _ERROR_CLASSES: Mapping[str, ErrorClass] = {
     "BlankValue": ErrorClass.INVALID_FIELD,
@@ -23,28 +27,26 @@ _ERROR_CLASSES: Mapping[str, ErrorClass] = {
 _IN_USE = "already being used"
 
 
-def named_object(response: Response, name: str) -> Found:
+def named_object(response: Response, name: str) -> JsonObject:
     """The object of this name in an answer.
 
     Raises:
         FatalDeliveryError: There is none.
     """
-    body = response.json()
-    found = body.get(name) if isinstance(body, dict) else None
+    found = json_object(response).get(name)
     if not isinstance(found, dict):
         raise response.undocumented()
     return found
 
 
-def named_objects(response: Response, name: str) -> list[Found]:
+def named_objects(response: Response, name: str) -> list[JsonObject]:
     """The list of objects of this name in an answer.
 
     Raises:
         FatalDeliveryError: There is none, or one of them has no id.
     """
-    body = response.json()
-    listed = body.get(name) if isinstance(body, dict) else None
-    found: list[Found] = []
+    listed = json_object(response).get(name)
+    found: list[JsonObject] = []
     for each in listed if isinstance(listed, list) else [None]:
         if not isinstance(each, dict) or record_id(each) is None:
             raise response.undocumented()
@@ -52,7 +54,19 @@ def named_objects(response: Response, name: str) -> list[Found]:
     return found
 
 
-def record_id(found: Found) -> str | None:
+def named_id(response: Response, name: str) -> str:
+    """Zendesk's own id of the record of this name in an answer.
+
+    Raises:
+        FatalDeliveryError: There is none.
+    """
+    found = record_id(named_object(response, name))
+    if found is None:
+        raise response.undocumented()
+    return found
+
+
+def record_id(found: JsonObject) -> str | None:
     """Zendesk's own id of a record, as text."""
     value = found.get("id")
     is_id = isinstance(value, int) and not isinstance(value, bool)
@@ -94,7 +108,7 @@ def job_results(
     return ids, tuple(rejected[place] for place in sorted(rejected))
 
 
-def _is_failed(result: Found) -> bool:
+def _is_failed(result: JsonObject) -> bool:
     return (
         bool(result.get("error"))
         or result.get("success") is False
@@ -102,7 +116,7 @@ def _is_failed(result: Found) -> bool:
     )
 
 
-def _failed(place: int, result: Found) -> RejectedRow:
+def _failed(place: int, result: JsonObject) -> RejectedRow:
     error, details = result.get("error"), str(result.get("details") or "")
     code = error if isinstance(error, str) and error else "Failed"
     is_in_use = _IN_USE in details
@@ -118,17 +132,12 @@ def _failed(place: int, result: Found) -> RejectedRow:
 
 def refused_record(response: Response, position: int) -> RejectedRow:
     """Why a single record was refused: the first field at fault, without its value."""
-    try:
-        body = response.json()
-    except FatalDeliveryError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = json_object_or_none(response) or {}
     error, details = said.get("error"), said.get("details")
     code = error if isinstance(error, str) else str(response.status)
     field = None
     for name, problems in details.items() if isinstance(details, dict) else ():
-        first = problems[0] if isinstance(problems, list) and problems else None
-        named = first.get("error") if isinstance(first, dict) else None
+        named = (first_object(problems) or {}).get("error")
         field, code = name, named if isinstance(named, str) else code
         break
     return RejectedRow(
@@ -144,11 +153,7 @@ def is_gone(response: Response) -> bool:
     """
     if response.status != 404:
         return False
-    try:
-        body = response.json()
-    except FatalDeliveryError:
-        body = None
-    if not isinstance(body, dict) or "error" not in body:
+    if "error" not in (json_object_or_none(response) or {}):
         raise FatalDeliveryError(
             f"{response.place} answered 404, and not as Zendesk does for a record that is "
             "not there. Check the URL.",
@@ -159,12 +164,5 @@ def is_gone(response: Response) -> bool:
 
 def read_feedback(response: Response) -> Feedback | None:
     """What is left of the minute. A refusal says it with Retry-After instead."""
-    remaining = response.headers.get("x-rate-limit-remaining", "")
-    reset = response.headers.get("ratelimit-reset", "")
-    if response.status == 429 or not remaining.isdecimal():
-        return None
-    return Feedback(
-        is_throttled=False,
-        remaining=int(remaining),
-        reset_s=float(reset) if reset.isdecimal() else None,
-    )
+    reset_s = header_number(response, "ratelimit-reset")
+    return requests_left(response, "x-rate-limit-remaining", reset_s=reset_s)
