@@ -70,6 +70,8 @@ class _Dbt:
             return lambda: types[name]
         if name == "cast":
             return lambda field, type_: f"cast({field} as {type_})"
+        if name == "generate_series":
+            return lambda _count: "select 1 as generated_number"
         if name == "listagg":
             return lambda measure, delimiter, order_by: (
                 f"string_agg({measure}, {delimiter} {order_by})"
