@@ -80,7 +80,7 @@
    Returns: true or false; false where a model is only compiled or unit-tested. #}
 {% macro starts_over() -%}
     {%- set runs = ref('int_core__runs') -%}
-    {%- if not is_incremental() or not _is_really_running() -%}
+    {%- if not is_incremental() or not is_really_running() -%}
         {{ return(false) }}
     {%- endif -%}
     {%- set differing -%}

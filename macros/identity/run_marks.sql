@@ -18,7 +18,7 @@
 {% macro last_own_run(column='changed_run') -%}
     {%- if not is_incremental() -%}
     0
-    {%- elif _is_really_running() -%}
+    {%- elif is_really_running() -%}
     {{ last_written_run(this, column) }}
     {%- else -%}
     (select coalesce(max(own_rows.{{ column }}), 0) from {{ this }} as own_rows)
@@ -40,7 +40,7 @@
     {%- set runs = ref('int_identity__runs') -%}
     {%- if not is_incremental() -%}
     true
-    {%- elif _is_really_running() -%}
+    {%- elif is_really_running() -%}
     {%- set differing -%}
         select count(*) as row_count
         from ({{ identity_run_row('0') }}) as now_valid
@@ -56,6 +56,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{% macro _is_really_running() -%}
+{# Whether the model is being run, and not compiled, parsed or unit-tested. #}
+{% macro is_really_running() -%}
     {{ return(execute and flags.WHICH in ['run', 'build', 'retry'] and this is not string and model.resource_type == 'model') }}
 {%- endmacro %}

@@ -20,7 +20,7 @@ field_values as (
 
 ),
 
--- Whoever said no for an address, whosever customer that is: it may have been typed by somebody else.
+-- Whoever said no for an address, whosever customer that is: somebody else may have typed it.
 refused_addresses as (
 
     select
@@ -74,8 +74,8 @@ shown_addresses as (
 
 ),
 
--- The address that the profile shows comes first, then the one agreed to last. A field has one value of rank 1,
--- so the join keeps one row per address.
+-- The address that the profile shows comes first, then the one agreed to last. A field has one
+-- value of rank 1, so the join keeps one row per address.
 ranked as (
 
     select

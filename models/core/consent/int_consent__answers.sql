@@ -55,7 +55,11 @@ records as (
     {% endif %}
     where
         records.is_current
-        and records.source_model in ('{{ sources | join("', '") }}')
+        and records.source_model in (
+            {% for source in sources %}
+            '{{ source }}'{{ ',' if not loop.last }}
+            {% endfor %}
+        )
 
 ),
 
@@ -83,7 +87,8 @@ salesforce_leads as (
 
 ),
 
--- A purpose has one row per channel. One that vars.consent_purposes does not list keeps its row, without a channel.
+-- A purpose has one row per channel. One that vars.consent_purposes does not list keeps its row,
+-- without a channel.
 logged_words as (
 
     select
@@ -128,8 +133,8 @@ logged_words as (
 
 ),
 
--- A yes for one channel does not spread to another. Of a purpose with several channels it counts for those of
--- which it names an address; a no that names none counts for all.
+-- A yes for one channel does not spread to another. Of a purpose with several channels it counts
+-- for those of which it names an address; a no that names none counts for all.
 logged_answers as (
 
     select
@@ -187,7 +192,8 @@ unsubscribes as (
 
 ),
 
--- An opt-out box in the CRM has no time of its own: the record's last change is the latest it can be.
+-- An opt-out box in the CRM has no time of its own: the record's last change is the latest it can
+-- be.
 contact_opt_outs as (
 
     select

@@ -6,9 +6,9 @@
     meta={'removed_when': 'purpose is null'}
 ) }}
 
-{#- What each customer allows, and what each of their addresses may be used for, by one rule: a yes stands until it
-    expires, or until a no that is not earlier, for whichever of the customer's addresses or accounts it was said.
-    docs/how-to/ask-for-consent.md tells it with examples. -#}
+{#- What each customer allows, and what each of their addresses may be used for, by one rule: a yes
+    stands until it expires, or until a no that is not earlier, for whichever of the customer's
+    addresses or accounts it was said. docs/how-to/ask-for-consent.md tells it with examples. -#}
 
 with
 
@@ -57,7 +57,8 @@ identifiers as (
 
 ),
 
--- The customer's own addresses, and those that an answer names: a shared one may be used when it was asked about.
+-- The customer's own addresses, and those that an answer names: a shared one may be used when it
+-- was asked about.
 addresses as (
 
     select
@@ -162,8 +163,8 @@ dated_words as (
 
 ),
 
--- Whose word counts where: a yes for the address it was given for (or for all, when it was the person's), a no
--- for everything of the customer.
+-- Whose word counts where: a yes for the address it was given for (or for all, when it was the
+-- person's), a no for everything of the customer.
 heard as (
 
     select
@@ -238,7 +239,8 @@ judged as (
 
 ),
 
--- The latest yes that stands decides; without one the latest word. At the same instant no comes before yes.
+-- The latest yes that stands decides; without one the latest word. At the same instant no comes
+-- before yes.
 ranked as (
 
     select
@@ -261,7 +263,7 @@ ranked as (
 decisions as (
 
     select * from ranked
-    where ranked.decision_index = 1
+    where decision_index = 1
 
 ),
 
