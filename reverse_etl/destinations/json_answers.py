@@ -13,7 +13,7 @@ from warehouse.manifest import Json
 JsonObject = Mapping[str, Json]
 
 
-def json_object(response: Response) -> JsonObject:
+def json_object(response: Response) -> dict[str, Json]:
     """The body, which is an object whatever it says.
 
     Raises:

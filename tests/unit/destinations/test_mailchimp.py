@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from demo.destination_simulator import Fault, FaultKind, Simulator, running_simulator
-from reverse_etl.destinations.mailchimp import DESTINATION, member_id
+from reverse_etl.destinations.mailchimp import DESTINATION
+from reverse_etl.destinations.mailchimp_rows import member_id
 from reverse_etl.destinations.protocol import BatchResult, RejectedRow
 from reverse_etl.errors import (
     BatchRefusedError,
