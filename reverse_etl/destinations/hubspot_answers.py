@@ -8,8 +8,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from reverse_etl.destinations.json_answers import json_object_or_none
+from reverse_etl.destinations.limit_headers import header_number, requests_left
 from reverse_etl.destinations.protocol import BatchResult, Record, RejectedRow
-from reverse_etl.errors import ErrorClass, FatalDeliveryError
+from reverse_etl.errors import ErrorClass
 from reverse_etl.modes import Op
 from reverse_etl.transport import (
     Feedback,
@@ -155,7 +157,7 @@ def category_of(error: Mapping[str, Json]) -> str | None:
 
 def is_said_by_hubspot(response: Response) -> bool:
     """Whether a refusal is HubSpot's own, and not that of something in between."""
-    return category_of(_body(response)) is not None
+    return category_of(json_object_or_none(response) or {}) is not None
 
 
 def read_status(response: Response) -> Reading | None:
@@ -175,20 +177,23 @@ def read_status(response: Response) -> Reading | None:
             return None
         case 400 | 409:
             # One row is enough for a refusal of all of them.
-            code = category_of(_body(response))
+            code = category_of(json_object_or_none(response) or {})
             default = (
                 ErrorClass.CONFLICT if response.status == 409 else ErrorClass.OTHER
             )
             return Refused(code, _ERROR_CLASSES.get(code or "", default))
         case 403:
-            return Stopped(ErrorClass.PERMISSION, category_of(_body(response)))
+            return Stopped(
+                ErrorClass.PERMISSION,
+                category_of(json_object_or_none(response) or {}),
+            )
         case _:
             return None
 
 
 def _throttled(response: Response) -> Reading:
     """The body names the limit: that of a day, of ten seconds, or of one."""
-    policy = _body(response).get("policyName")
+    policy = (json_object_or_none(response) or {}).get("policyName")
     if policy == "DAILY":
         return OutOfQuota(_QUOTA_RESUME_S)
     if "retry-after" in response.headers:
@@ -198,23 +203,12 @@ def _throttled(response: Response) -> Reading:
 
 def read_feedback(response: Response) -> Feedback | None:
     """Requests left of the ten seconds (or the one) that count."""
-    remaining = response.headers.get("x-hubspot-ratelimit-remaining", "")
-    interval = response.headers.get("x-hubspot-ratelimit-interval-milliseconds", "")
-    if response.status == 429 or not remaining.isdecimal():
-        return None
-    return Feedback(
-        is_throttled=False,
-        remaining=int(remaining),
-        reset_s=int(interval) / 1000 if interval.isdecimal() else None,
+    interval_ms = header_number(response, "x-hubspot-ratelimit-interval-milliseconds")
+    return requests_left(
+        response,
+        "x-hubspot-ratelimit-remaining",
+        reset_s=None if interval_ms is None else interval_ms / 1000,
     )
-
-
-def _body(response: Response) -> Mapping[str, Json]:
-    try:
-        body = response.json()
-    except FatalDeliveryError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _texts(value: Json) -> list[str]:

@@ -7,90 +7,41 @@ API key of the project.
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from urllib.parse import quote
 
 from reverse_etl.destinations.iterable_answers import (
-    EMAIL,
-    USER_ID,
     check_dropped_fields,
-    code_of,
     failed_rows,
-    folded,
     read,
 )
+from reverse_etl.destinations.iterable_objects import MAX_BYTES, OBJECTS
+from reverse_etl.destinations.iterable_removals import remove_users
+from reverse_etl.destinations.iterable_rows import (
+    check_consent,
+    event_body,
+    user_body,
+    user_key,
+    without_repeats,
+)
+from reverse_etl.destinations.json_answers import in_order
 from reverse_etl.destinations.protocol import (
     Batch,
     BatchResult,
-    Capabilities,
     Credential,
     Destination,
     DestinationType,
-    Idempotency,
     LimitKind,
     Opening,
     RateLimit,
     Record,
     RejectedRow,
-    key_of,
 )
-from reverse_etl.errors import (
-    BatchRefusedError,
-    ErrorClass,
-    FatalDeliveryError,
-    JobLostError,
-    SyncConfigurationError,
-)
-from reverse_etl.modes import Action, Mode, Removal
-from reverse_etl.transport import HttpClient, Response, TokenAuth, json_bytes
+from reverse_etl.destinations.request_bodies import JSON_HEADERS, json_within
+from reverse_etl.errors import ErrorClass, JobLostError, SyncConfigurationError
+from reverse_etl.modes import Action
+from reverse_etl.transport import HttpClient, Response, TokenAuth
 from warehouse.manifest import Json
 
-_MAX_BYTES = 4_000_000
-_MAX_ROWS = 1_000
-
-USERS = Capabilities(
-    modes=frozenset({Mode.UPSERT, Mode.MIRROR}),
-    removals=frozenset({Removal.DELETE}),
-    max_batch_rows=_MAX_ROWS,
-    max_batch_bytes=_MAX_BYTES,
-    match_fields=(EMAIL, USER_ID),
-    can_erase=True,
-    optional_settings=("prefer_user_id",),
-)
-LIST_MEMBERS = Capabilities(
-    modes=frozenset({Mode.MIRROR, Mode.ADD, Mode.REMOVE}),
-    removals=frozenset({Removal.REMOVE}),
-    max_batch_rows=_MAX_ROWS,
-    max_batch_bytes=_MAX_BYTES,
-    match_fields=(EMAIL, USER_ID),
-    is_membership=True,
-    settings=("list_id",),
-    optional_settings=("prefer_user_id",),
-)
-EVENTS = Capabilities(
-    modes=frozenset({Mode.APPEND}),
-    max_batch_rows=_MAX_ROWS,
-    max_batch_bytes=_MAX_BYTES,
-    match_fields=(EMAIL, USER_ID),
-    # An event with the id of one that is there replaces it.
-    idempotency=Idempotency.EVENT_ID,
-    settings=("event_name",),
-)
-OBJECTS = {"users": USERS, "list_members": LIST_MEMBERS, "events": EVENTS}
-
-_CONSENT_FIELDS = frozenset(
-    {
-        "emailListIds",
-        "subscribedMessageTypeIds",
-        "unsubscribedChannelIds",
-        "unsubscribedMessageTypeIds",
-    }
-)
-
 _GONE = frozenset({ErrorClass.NOT_FOUND, ErrorClass.SUPPRESSED})
-_GONE_CODES = frozenset(
-    {"ForgottenUserError", "NotFound", "UnknownEmailError", "UnknownUserIdError"}
-)
-_INVALID_KEY_CODES = frozenset({"InvalidEmailAddressError", "InvalidUserIdError"})
 
 
 class IterableDestination:
@@ -118,12 +69,11 @@ class IterableDestination:
             return BatchResult()
         match batch.action:
             case Action.DELETE | Action.ERASE:
-                return self._one_by_one(
-                    records, is_erasure=batch.action is Action.ERASE
-                )
+                is_erasure = batch.action is Action.ERASE
+                return remove_users(self._client, records, is_erasure=is_erasure)
             case Action.APPEND:
                 return self._events(records, batch.settings["event_name"])
-        _check_consent(records)
+        check_consent(records)
         if self._object == "users":
             return self._users(records, batch)
         return self._members(records, batch)
@@ -134,43 +84,33 @@ class IterableDestination:
         raise JobLostError("Iterable has no jobs.")
 
     def _users(self, records: Sequence[Record], batch: Batch) -> BatchResult:
-        firsts, repeated = _without_repeats(records)
+        firsts, repeated = without_repeats(records)
         response = self._post(
             "/api/users/bulkUpdate",
-            {"users": [_user(records[place], batch) for place in firsts]},
+            {"users": [user_body(records[place], batch) for place in firsts]},
             len(firsts),
             "users",
         )
         check_dropped_fields(response)
         rejected = failed_rows(response, [records[place] for place in firsts])
-        return BatchResult(
-            tuple(
-                sorted(
-                    [
-                        *(_at(firsts[row.position], row) for row in rejected),
-                        *(
-                            RejectedRow(
-                                place, ErrorClass.CONFLICT, code="repeated_in_batch"
-                            )
-                            for place in repeated
-                        ),
-                    ],
-                    key=lambda row: row.position,
-                )
-            )
-        )
+        left_out = [
+            RejectedRow(place, ErrorClass.CONFLICT, code="repeated_in_batch")
+            for place in repeated
+        ]
+        refused = [_at(firsts[row.position], row) for row in rejected]
+        return BatchResult(in_order((*refused, *left_out)))
 
     def _members(self, records: Sequence[Record], batch: Batch) -> BatchResult:
         is_removal = batch.action is Action.REMOVE
-        firsts, repeated = _without_repeats(records)
+        firsts, repeated = without_repeats(records)
         response = self._post(
             f"/api/lists/{'unsubscribe' if is_removal else 'subscribe'}",
             {
                 "listId": int(batch.settings["list_id"]),
                 "subscribers": [
-                    dict([_key(records[place])])
+                    dict([user_key(records[place])])
                     if is_removal
-                    else _user(records[place], batch)
+                    else user_body(records[place], batch)
                     for place in firsts
                 ],
             },
@@ -202,7 +142,7 @@ class IterableDestination:
         if sent:
             response = self._post(
                 "/api/events/trackBulk",
-                {"events": [_event(records[place], event_name) for place in sent]},
+                {"events": [event_body(records[place], event_name) for place in sent]},
                 len(sent),
                 "events",
             )
@@ -213,116 +153,19 @@ class IterableDestination:
                     response, [records[place]._replace(fields={}) for place in sent]
                 )
             ]
-        return BatchResult(tuple(sorted(rejected, key=lambda row: row.position)))
-
-    def _one_by_one(
-        self, records: Sequence[Record], *, is_erasure: bool
-    ) -> BatchResult:
-        rejected = []
-        for position, record in enumerate(records):
-            name, value = _key(record)
-            quoted = quote(value, safe="")
-            accepts = frozenset({400, 404, 409})
-            if is_erasure:
-                response = self._client.request(
-                    "POST",
-                    "/api/users/forget",
-                    body={name: value},
-                    group="forget",
-                    accepts=accepts,
-                )
-            else:
-                response = self._client.request(
-                    "DELETE",
-                    f"/api/users/{quoted if name == EMAIL else f'byUserId/{quoted}'}",
-                    shown_path="/api/users",
-                    accepts=accepts,
-                )
-            code = code_of(response)
-            if code is None or (response.status < 300 and code != "Success"):
-                raise response.undocumented()
-            if code != "Success" and code not in _GONE_CODES:
-                error_class = (
-                    ErrorClass.INVALID_KEY
-                    if code in _INVALID_KEY_CODES
-                    else ErrorClass.OTHER
-                )
-                rejected.append(RejectedRow(position, error_class, code=code))
-        return BatchResult(tuple(rejected))
+        return BatchResult(in_order(rejected))
 
     def _post(
         self, path: str, body: Mapping[str, Json], count: int, group: str
     ) -> Response:
-        content = json_bytes(dict(body))
-        if len(content) > _MAX_BYTES:
-            raise BatchRefusedError(
-                f"A batch of {count:,} records for Iterable is larger than "
-                f"{_MAX_BYTES:,} bytes. Nothing of it was sent.",
-                is_too_large=True,
-            )
+        what = f"A batch of {count:,} records for Iterable"
         return self._client.request(
             "POST",
             path,
-            content=content,
-            headers={"content-type": "application/json"},
+            content=json_within(dict(body), MAX_BYTES, what),
+            headers=JSON_HEADERS,
             group=group,
         )
-
-
-def _key(record: Record) -> tuple[str, str]:
-    return key_of(record, EMAIL, USER_ID)
-
-
-def _user(record: Record, batch: Batch) -> dict[str, Json]:
-    """A profile: the address identifies it, and else the user id.
-
-    Nested objects are merged, so that what the mapping does not name is left as it is.
-    """
-    name, value = _key(record)
-    others: dict[str, Json] = {
-        other: text for other, text in record.match.items() if other != name
-    }
-    user: dict[str, Json] = {name: value}
-    data = {**record.fields, **others}
-    if data:
-        user.update(dataFields=data, mergeNestedObjects=True)
-    if name == USER_ID and batch.settings.get("prefer_user_id") == "true":
-        user["preferUserId"] = True
-    return user
-
-
-def _event(record: Record, event_name: str) -> Json:
-    fields = dict(record.fields)
-    event: dict[str, Json] = dict([_key(record)])
-    event.update(eventName=event_name, id=record.event_id)
-    if "createdAt" in fields:
-        event["createdAt"] = fields.pop("createdAt")
-    return {**event, "dataFields": fields}
-
-
-def _without_repeats(
-    records: Sequence[Record],
-) -> tuple[list[int], dict[int, int]]:
-    """Places of the first records of each user, and of the others the place of theirs."""
-    firsts: dict[tuple[str, str], int] = {}
-    repeated: dict[int, int] = {}
-    for place, record in enumerate(records):
-        first = firsts.setdefault(folded(*_key(record)), place)
-        if first != place:
-            repeated[place] = first
-    return list(firsts.values()), repeated
-
-
-def _check_consent(records: Sequence[Record]) -> None:
-    for record in records:
-        named = _CONSENT_FIELDS.intersection(record.fields)
-        if named:
-            raise FatalDeliveryError(
-                f"The mapping sets {', '.join(sorted(named))}, which would subscribe or "
-                "unsubscribe people without a word of theirs. Nothing was sent. Take it "
-                "out of the mapping; for a list there is the object list_members.",
-                error_class=ErrorClass.CONFIG,
-            )
 
 
 def _at(place: int, row: RejectedRow) -> RejectedRow:

@@ -7,19 +7,9 @@ Credentials: token, of an app with the scope chat:write; url.
 """
 
 import contextlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
-from reverse_etl.destinations.placeholders import (
-    Found,
-    Lookup,
-    Missing,
-    Template,
-    as_text,
-    at_name,
-    parse_template,
-)
+from reverse_etl.destinations.json_answers import json_object
 from reverse_etl.destinations.protocol import (
     Batch,
     BatchResult,
@@ -32,38 +22,25 @@ from reverse_etl.destinations.protocol import (
     RateLimit,
     Record,
     RejectedRow,
-    Settings,
 )
-from reverse_etl.errors import (
-    ErrorClass,
-    FatalDeliveryError,
-    JobLostError,
-    SyncConfigurationError,
+from reverse_etl.destinations.slack_answers import (
+    CHANNEL_CODES,
+    ROW_CLASSES,
+    read,
+    stopped,
 )
-from reverse_etl.modes import Mode, Op, Removal
-from reverse_etl.transport import (
-    Faulty,
-    HttpClient,
-    Reading,
-    Response,
-    Stopped,
-    Throttled,
-    TokenAuth,
-)
+from reverse_etl.destinations.slack_messages import digest, message_text
+from reverse_etl.destinations.slack_wording import DIGEST, Wording, read_wording
+from reverse_etl.errors import ErrorClass, JobLostError
+from reverse_etl.modes import Mode, Removal
+from reverse_etl.transport import HttpClient, TokenAuth
 from warehouse.manifest import Json
 
-DIGEST, MESSAGES = "digest", "messages"
+MESSAGES = "messages"
 
 MAX_TEXT = 40_000
 """Characters that Slack takes of a message. It cuts what is longer without a word."""
 
-MAX_DIGEST_TEXT = 3_500
-"""A digest ends before Slack folds it."""
-
-_MAX_LINE = 400
-_MOST_ROWS = 50
-_DEFAULT_ROWS = 20
-_DEFAULT_TEXT = "*{sync}*: {added} new, {changed} changed, {removed} left"
 _EXTRAS = ("thread_ts", "username", "icon_emoji", "icon_url")
 
 _OBJECTS: Mapping[str, Capabilities] = {
@@ -84,74 +61,6 @@ _OBJECTS: Mapping[str, Capabilities] = {
         optional_settings=("channel", "text"),
     ),
 }
-
-_THROTTLED = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
-_AUTH = frozenset(
-    {
-        "account_inactive",
-        "invalid_auth",
-        "not_authed",
-        "token_expired",
-        "token_revoked",
-        "two_factor_setup_required",
-    }
-)
-_PERMISSION = frozenset(
-    {
-        "access_denied",
-        "accesslimited",
-        "ekm_access_denied",
-        "enterprise_is_restricted",
-        "missing_scope",
-        "no_permission",
-        "not_allowed_token_type",
-        "org_login_required",
-        "restricted_action",
-        "team_access_not_granted",
-        "team_added_to_org",
-    }
-)
-# Slack says of these two that some of the operation may have succeeded.
-_PERHAPS_DONE = frozenset({"fatal_error", "internal_error"})
-_NOTHING_DONE = frozenset({"request_timeout", "service_unavailable"})
-_CHANNEL = frozenset(
-    {
-        "channel_is_archived",
-        "channel_not_found",
-        "is_archived",
-        "not_in_channel",
-        "restricted_action_non_threadable_channel",
-        "restricted_action_read_only_channel",
-        "restricted_action_thread_only_channel",
-    }
-)
-_ROW_CLASSES: Mapping[str, ErrorClass] = {
-    "invalid_blocks": ErrorClass.INVALID_FIELD,
-    "markdown_text_conflict": ErrorClass.INVALID_FIELD,
-    "msg_blocks_too_long": ErrorClass.TOO_LARGE,
-    "msg_too_long": ErrorClass.TOO_LARGE,
-    "no_text": ErrorClass.INVALID_FIELD,
-    "thread_not_found": ErrorClass.NOT_FOUND,
-    "user_not_found": ErrorClass.NOT_FOUND,
-    **dict.fromkeys(_CHANNEL, ErrorClass.NOT_FOUND),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """What messages say, read from a sync's settings.
-
-    Attributes:
-        channel: Id or name of the channel; None where each row names its own.
-        text: The message, or a digest's first line; None takes the field `text`.
-        row: A digest's line for each row; None takes the field `text`.
-        max_rows: Most lines of a digest.
-    """
-
-    channel: str | None
-    text: Template | None
-    row: Template | None
-    max_rows: int
 
 
 class SlackDestination:
@@ -193,7 +102,7 @@ class SlackDestination:
             return BatchResult()
         code = self._post({"channel": self._wording.channel, "text": text})
         if code is not None:
-            raise _stopped(code)
+            raise stopped(code)
         return BatchResult()
 
     def _send_message(self, record: Record) -> RejectedRow | None:
@@ -212,9 +121,9 @@ class SlackDestination:
         code = self._post({"channel": channel, "text": text, **extras})
         if code is None:
             return None
-        if code in _CHANNEL and not own_channel:
-            raise _stopped(code)
-        return RejectedRow(0, _ROW_CLASSES.get(code, ErrorClass.OTHER), code)
+        if code in CHANNEL_CODES and not own_channel:
+            raise stopped(code)
+        return RejectedRow(0, ROW_CLASSES.get(code, ErrorClass.OTHER), code)
 
     def _post(self, body: Mapping[str, Json]) -> str | None:
         """Post one message; Slack's code for why not, or None when it stands there."""
@@ -225,9 +134,7 @@ class SlackDestination:
             headers={"content-type": "application/json; charset=utf-8"},
             is_repeatable=False,
         )
-        answer = response.json()
-        if not isinstance(answer, dict):
-            raise response.undocumented()
+        answer = json_object(response)
         code = answer.get("error")
         if answer.get("ok") is False and isinstance(code, str):
             return code
@@ -236,146 +143,14 @@ class SlackDestination:
         return None
 
 
-def digest(sync: str, records: Iterable[Record], wording: Wording) -> str | None:
-    """What one run changed, in a few lines; None when it changed nothing.
-
-    Reads the records once, and keeps no more of them than it shows.
-    """
-    counts: Counter[Op] = Counter()
-    lines: list[str] = []
-    shown = 0
-    length = 0
-    for record in records:
-        counts[record.op] += 1
-        if record.op is Op.REMOVE or shown >= wording.max_rows:
-            continue
-        line = _filled(wording.row, record)[:_MAX_LINE]
-        if line.strip() and length + len(line) <= MAX_DIGEST_TEXT:
-            lines.append(f"• {line}")
-            shown += 1
-            length += len(line)
-    if not counts:
-        return None
-    head = (wording.text or parse_template(_DEFAULT_TEXT)).text(
-        _count_scope(sync, counts), escaped
-    )
-    left_out = counts[Op.ADD] + counts[Op.CHANGE] - shown
-    if lines and left_out:
-        lines.append(f"… and {left_out:,} more")
-    return "\n".join(["" if isinstance(head, Missing) else head, *lines])
-
-
-def message_text(record: Record, wording: Wording) -> str:
-    """The message of one row."""
-    return _filled(wording.text, record)
-
-
-def escaped(value: str) -> str:
-    """A value that Slack shows as it is: it can neither link nor call anybody."""
-    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _filled(template: Template | None, record: Record) -> str:
-    if template is None:
-        return escaped(as_text(record.fields.get("text")))
-    text = template.text(_field_scope(record), escaped)
-    return "" if isinstance(text, Missing) else text
-
-
-def _field_scope(record: Record) -> Lookup:
-    def look_up(name: str) -> Found:
-        if name == "key":
-            return record.key
-        found = at_name(record.fields, name)
-        # A field that is not known leaves a gap, and not the whole message out.
-        return None if isinstance(found, Missing) else found
-
-    return look_up
-
-
-def _count_scope(sync: str, counts: Mapping[Op, int]) -> Lookup:
-    values: Mapping[str, Json] = {
-        "sync": sync,
-        "added": counts[Op.ADD],
-        "changed": counts[Op.CHANGE],
-        "removed": counts[Op.REMOVE],
-        "total": sum(counts.values()),
-    }
-    return values.get
-
-
-def _read(response: Response) -> Reading | None:
-    """What an answer means for every later message; None leaves it to status and row."""
-    if not response.content.startswith(b"{"):
-        return None
-    try:
-        answer = response.json()
-    except FatalDeliveryError:
-        return None
-    code = answer.get("error") if isinstance(answer, dict) else None
-    if not isinstance(code, str):
-        return None
-    if code in _THROTTLED:
-        return Throttled()
-    if code in _AUTH:
-        return Stopped(ErrorClass.AUTH, code)
-    if code in _PERMISSION:
-        return Stopped(ErrorClass.PERMISSION, code)
-    if code in _PERHAPS_DONE or code in _NOTHING_DONE:
-        return Faulty(may_be_applied=code in _PERHAPS_DONE)
-    return None
-
-
-def _stopped(code: str) -> FatalDeliveryError:
-    known = code if code in _ROW_CLASSES else "a code that is not known here"
-    return FatalDeliveryError(
-        f"Slack did not take the message ({known}). Check settings.channel, and that the "
-        "app was invited there; then run again.",
-        error_class=ErrorClass.CONFIG,
-        code=code,
-    )
-
-
-def _wording(object_name: str, settings: Settings) -> Wording:
-    rows = settings.get("max_rows", str(_DEFAULT_ROWS))
-    if not (rows.isascii() and rows.isdecimal() and int(rows) <= _MOST_ROWS):
-        raise SyncConfigurationError(
-            f"settings.max_rows of slack is a number from 0 to {_MOST_ROWS}."
-        )
-    text = _template(settings, "text")
-    if object_name == DIGEST and text is not None:
-        known = ("sync", "added", "changed", "removed", "total")
-        unknown = [name for name in text.names if name not in known]
-        if unknown:
-            raise SyncConfigurationError(
-                f"settings.text of a slack digest has {{{unknown[0]}}}. It is about the "
-                f"whole run: {', '.join(known)}. Fields of rows go into settings.row."
-            )
-    return Wording(
-        channel=settings.get("channel"),
-        text=text,
-        row=_template(settings, "row"),
-        max_rows=int(rows),
-    )
-
-
-def _template(settings: Settings, name: str) -> Template | None:
-    if name not in settings:
-        return None
-    try:
-        return parse_template(settings[name])
-    except ValueError as error:
-        raise SyncConfigurationError(f"settings.{name} of slack: {error}") from None
-
-
 @contextlib.contextmanager
 def _open(opening: Opening) -> Iterator[Destination]:
-    wording = _wording(opening.object, opening.settings)
+    wording = read_wording(opening.object, opening.settings)
     with HttpClient(
         opening.plain("url"),
         TokenAuth(opening.credentials["token"]),
         opening.http,
-        read=_read,
+        read=read,
     ) as client:
         yield SlackDestination(client, _OBJECTS[opening.object], wording)
 
