@@ -41,6 +41,7 @@
     'stg_segment__products_viewed',
     'stg_segment__screens',
     'stg_segment__tracks',
+    'stg_snowplow__events',
 ] -%}
 
 with

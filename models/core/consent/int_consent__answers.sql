@@ -6,12 +6,14 @@
     meta={'removed_when': 'consent_event_key is null'}
 ) }}
 
-{% set sources = [
-    'stg_consent_log__consents',
-    'stg_klaviyo__events',
-    'stg_salesforce__contacts',
-    'stg_salesforce__leads',
-] %}
+{#- Where answers are recorded, and what else changes such a record when it changes. -#}
+{% set sources = {
+    'stg_consent_log__consents': [],
+    'stg_klaviyo__events': [],
+    'stg_salesforce__contacts': [],
+    'stg_salesforce__leads': [],
+    'stg_snowplow__events': ['stg_snowplow__consent_preferences'],
+} %}
 {% set rows = 'touched' if is_incremental() else 'answers' %}
 {% set no_text = dbt.cast('null', dbt.type_string()) %}
 
@@ -26,12 +28,12 @@ purposes as (
 {% if is_incremental() %}
 touched as (
 
-    {% for source in sources %}
+    {% for source, bodies in sources.items() %}
     select
         '{{ source }}' as source_model,
         changed.record_key
 
-    from ({{ touched_records([source]) }}) as changed
+    from ({{ touched_records([source] + bodies) }}) as changed
 
     {{ 'union all' if not loop.last }}
 
@@ -84,6 +86,12 @@ salesforce_contacts as (
 salesforce_leads as (
 
     select * from {{ ref('stg_salesforce__leads') }}
+
+),
+
+banner_events as (
+
+    select * from {{ ref('int_consent__banner_events') }}
 
 ),
 
@@ -274,11 +282,56 @@ email_refusals as (
 
 ),
 
+-- An answer to a cookie banner is one about each purpose that has a scope there. One that waits,
+-- or that is only implied, is none; one that the banner calls expired counts no longer.
+banner_answers as (
+
+    select
+        records.source_model,
+        records.record_key,
+        'banner:' || banner_events.event_id as event_key,
+        banner_events.customer_id,
+        purposes.purpose,
+        purposes.channel,
+        case
+            when banner_events.answer in ('withdrawn', 'expired') then 'withdrawn'
+            when banner_events.answer = 'deny_all' then 'denied'
+            when
+                ', ' || coalesce(banner_events.scopes, '') || ','
+                like '%, ' || purposes.banner_scope || ',%'
+                then 'granted'
+            else 'denied'
+        end as action,
+        case when banner_events.user_id is not null then 'user_id' else 'anonymous_id' end
+            as identifier_type,
+        coalesce(banner_events.user_id, banner_events.anonymous_id) as identifier_value,
+        'person' as given_for,
+        'cookie_banner' as consent_source,
+        banner_events.legal_basis,
+        banner_events.policy_version,
+        banner_events.occurred_at as recorded_at
+
+    from banner_events
+    inner join records
+        on
+            banner_events.event_id = records.record_key
+            and records.source_model = 'stg_snowplow__events'
+    -- one row per purpose that the banner asks about
+    inner join purposes on purposes.banner_scope is not null
+    where
+        banner_events.answer in (
+            'allow_all', 'allow_selected', 'deny_all', 'withdrawn', 'expired'
+        )
+
+),
+
 unioned as (
 
     select * from logged_answers
     union all
     select * from email_refusals
+    union all
+    select * from banner_answers
 
 ),
 
