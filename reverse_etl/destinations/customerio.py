@@ -7,13 +7,19 @@ Needs a site id and an API key of the Track API, and for accounts in the EU the 
 https://track-eu.customer.io.
 """
 
-import base64
 import contextlib
-import hashlib
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from urllib.parse import quote
 
+from reverse_etl.destinations.basic_auth import basic_auth
+from reverse_etl.destinations.customerio_answers import check_accepted, read_batch
+from reverse_etl.destinations.customerio_entries import (
+    MAX_BYTES,
+    MAX_ENTRY_BYTES,
+    PERSON_IDENTIFIERS,
+    batch_content,
+    entries_of,
+)
 from reverse_etl.destinations.protocol import (
     Batch,
     BatchResult,
@@ -24,46 +30,31 @@ from reverse_etl.destinations.protocol import (
     Idempotency,
     Opening,
     RateLimit,
-    Record,
-    RejectedRow,
-    Settings,
     key_of,
 )
-from reverse_etl.errors import (
-    BatchRefusedError,
-    ErrorClass,
-    FatalDeliveryError,
-    JobLostError,
-)
+from reverse_etl.destinations.request_bodies import JSON_HEADERS
+from reverse_etl.errors import JobLostError
 from reverse_etl.modes import Action, Mode, Removal
-from reverse_etl.transport import HttpClient, Response, Secret, TokenAuth, json_bytes
-from warehouse.manifest import Json
+from reverse_etl.transport import HttpClient
 
-_PERSON_IDENTIFIERS = ("cio_id", "id", "email", "phone")
 _SEGMENT_IDENTIFIERS = ("cio_id", "id", "email")
-_CONSENT_FIELDS = ("unsubscribed", "cio_subscription_preferences")
-_EVENT_FIELDS = frozenset({"name", "timestamp", "attributes"})
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_MAX_BYTES = 500_000
-_MAX_ENTRY_BYTES = 32_000
-_CODE = re.compile(r"[a-z][a-z0-9_]{0,60}")
 
 PEOPLE = Capabilities(
     modes=frozenset({Mode.UPSERT, Mode.UPDATE, Mode.MIRROR}),
     removals=frozenset({Removal.CLEAR, Removal.DELETE}),
     max_batch_rows=500,
-    max_batch_bytes=_MAX_BYTES,
-    max_row_bytes=_MAX_ENTRY_BYTES,
-    match_fields=_PERSON_IDENTIFIERS,
+    max_batch_bytes=MAX_BYTES,
+    max_row_bytes=MAX_ENTRY_BYTES,
+    match_fields=PERSON_IDENTIFIERS,
     can_erase=True,
 )
 EVENTS = Capabilities(
     modes=frozenset({Mode.APPEND}),
     max_batch_rows=500,
-    max_batch_bytes=_MAX_BYTES,
-    max_row_bytes=_MAX_ENTRY_BYTES,
+    max_batch_bytes=MAX_BYTES,
+    max_row_bytes=MAX_ENTRY_BYTES,
     idempotency=Idempotency.EVENT_ID,
-    match_fields=_PERSON_IDENTIFIERS,
+    match_fields=PERSON_IDENTIFIERS,
     optional_settings=("event_name",),
 )
 SEGMENTS = Capabilities(
@@ -95,15 +86,15 @@ class CustomerioDestination:
             return BatchResult()
         if batch.action in (Action.ADD, Action.REMOVE):
             return self._change_segment(batch)
-        entries = [_entries(batch, record) for record in batch.rows]
-        content = _content(entries)
+        entries = [entries_of(batch, record) for record in batch.rows]
+        content = batch_content(entries)
         response = self._client.request(
             "POST",
             "/api/v2/batch",
             content=content,
-            headers={"content-type": "application/json"},
+            headers=JSON_HEADERS,
         )
-        return BatchResult(_read_batch(response, entries))
+        return BatchResult(read_batch(response, entries))
 
     def poll(self, job: str, batch: Batch) -> BatchResult | None:
         """There are no jobs: every answer is final."""
@@ -125,138 +116,14 @@ class CustomerioDestination:
                 body={"ids": list(values)},
                 query={"id_type": kind},
             )
-            _check_accepted(response)
+            check_accepted(response)
         return BatchResult()
-
-
-def event_ulid(event_id: str) -> str:
-    """An event's id as a ULID, the only form that Customer.io takes: 128 bits of a hash.
-
-    The time in it means nothing, which Customer.io does not mind.
-    """
-    number = int.from_bytes(hashlib.sha256(event_id.encode()).digest()[:16])
-    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
-
-
-def _entries(batch: Batch, record: Record) -> Sequence[dict[str, Json]]:
-    """What a row is in a batch: one entry, and two for an erasure."""
-    kind, value = key_of(record, *_PERSON_IDENTIFIERS)
-    person: dict[str, Json] = {"type": "person", "identifiers": {kind: value}}
-    match batch.action:
-        case Action.UPSERT:
-            return [{**person, "action": "identify", "attributes": _attributes(record)}]
-        case Action.UPDATE:
-            attributes = {**_attributes(record), "_update": True}
-            return [{**person, "action": "identify", "attributes": attributes}]
-        case Action.APPEND:
-            return [{**person, **_event(record, batch.settings)}]
-        case Action.DELETE:
-            return [{**person, "action": "delete"}]
-        case Action.ERASE:
-            # Deleting alone would let the next event bring the person back.
-            return [{**person, "action": action} for action in ("delete", "suppress")]
-        case other:
-            raise ValueError(f"Customer.io has no action '{other.value}'")
-
-
-def _attributes(record: Record) -> dict[str, Json]:
-    for name in record.fields:
-        if name.partition(".")[0] in _CONSENT_FIELDS:
-            raise FatalDeliveryError(
-                f"The mapping writes '{name}', which is a subscription of Customer.io and "
-                "not an attribute. Nothing was sent. Take it out of the mapping.",
-                error_class=ErrorClass.CONFIG,
-            )
-    return dict(record.fields)
-
-
-def _event(record: Record, settings: Settings) -> dict[str, Json]:
-    unknown = sorted(record.fields.keys() - _EVENT_FIELDS)
-    if unknown:
-        raise FatalDeliveryError(
-            f"The mapping writes '{unknown[0]}', which an event of Customer.io does not "
-            f"have. Nothing was sent. Map it as attributes.{unknown[0]}.",
-            error_class=ErrorClass.CONFIG,
-        )
-    fields = {name: value for name, value in record.fields.items() if value is not None}
-    return {
-        **fields,
-        "name": settings.get("event_name", fields.get("name")),
-        "action": "event",
-        "id": event_ulid(record.event_id),
-    }
-
-
-def _content(entries: Sequence[Sequence[Json]]) -> bytes:
-    content = json_bytes({"batch": [entry for row in entries for entry in row]})
-    is_too_large = len(content) > _MAX_BYTES or any(
-        len(json_bytes(entry)) > _MAX_ENTRY_BYTES for row in entries for entry in row
-    )
-    if is_too_large:
-        raise BatchRefusedError(
-            f"A batch of {len(entries):,} rows for Customer.io is larger than "
-            f"{_MAX_BYTES:,} bytes, or one of them is larger than "
-            f"{_MAX_ENTRY_BYTES:,}. Nothing of it was sent.",
-            is_too_large=True,
-        )
-    return content
-
-
-def _read_batch(
-    response: Response, entries: Sequence[Sequence[Json]]
-) -> tuple[RejectedRow, ...]:
-    """Rows that the answer names by the place of their entry."""
-    if response.status != 207:
-        _check_accepted(response)
-        return ()
-    body = response.json()
-    errors = body.get("errors") if isinstance(body, dict) else None
-    if not isinstance(errors, list) or not errors:
-        raise response.undocumented()
-    positions = [position for position, row in enumerate(entries) for _ in row]
-    rejected: dict[int, RejectedRow] = {}
-    for error in errors:
-        index = error.get("batch_index") if isinstance(error, dict) else None
-        if (
-            not isinstance(error, dict)
-            or not isinstance(index, int)
-            or not 0 <= index < len(positions)
-        ):
-            raise response.undocumented()
-        position = positions[index]
-        rejected.setdefault(position, _rejected_row(position, error))
-    return tuple(rejected[position] for position in sorted(rejected))
-
-
-def _check_accepted(response: Response) -> None:
-    """200 with an empty object, or with nothing."""
-    if response.status == 200 and not response.content.strip():
-        return
-    body = response.json()
-    if response.status != 200 or not isinstance(body, dict) or body.get("errors"):
-        raise response.undocumented()
-
-
-def _rejected_row(position: int, error: Mapping[str, Json]) -> RejectedRow:
-    reason, field = error.get("reason"), error.get("field")
-    field = field if isinstance(field, str) and field else None
-    if field is None:
-        error_class = ErrorClass.OTHER
-    elif field.rpartition(".")[2] in (*_PERSON_IDENTIFIERS, "identifiers"):
-        error_class = ErrorClass.INVALID_KEY
-    else:
-        error_class = ErrorClass.INVALID_FIELD
-    is_code = isinstance(reason, str) and _CODE.fullmatch(reason) is not None
-    return RejectedRow(position, error_class, str(reason) if is_code else None, field)
 
 
 @contextlib.contextmanager
 def _open(opening: Opening) -> Iterator[Destination]:
-    pair = f"{opening.plain('site_id')}:{opening.credentials['api_key'].reveal()}"
-    token = Secret(base64.b64encode(pair.encode()).decode())
-    with HttpClient(
-        opening.plain("url"), TokenAuth(token, prefix="Basic "), opening.http
-    ) as client:
+    auth = basic_auth(opening.plain("site_id"), opening.credentials["api_key"])
+    with HttpClient(opening.plain("url"), auth, opening.http) as client:
         yield CustomerioDestination(client, DESTINATION.objects[opening.object])
 
 

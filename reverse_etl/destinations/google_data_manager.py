@@ -7,14 +7,20 @@ token with the scope datamanager, and the number of the account that has the aud
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from reverse_etl.auth import google_service_account
-from reverse_etl.destinations.digests import sendable
+from reverse_etl.destinations.google_data_manager_account import account_of, auth_of
 from reverse_etl.destinations.google_data_manager_answers import (
-    Members,
     error_reader,
     read_status,
+)
+from reverse_etl.destinations.google_data_manager_members import (
+    ADDRESS,
+    CONSENT,
+    EMAILS,
+    PHONES,
+    consent_of,
+    read_members,
 )
 from reverse_etl.destinations.protocol import (
     Batch,
@@ -26,33 +32,14 @@ from reverse_etl.destinations.protocol import (
     LimitKind,
     Opening,
     RateLimit,
-    Record,
-    RejectedRow,
     Settings,
 )
-from reverse_etl.errors import ErrorClass, JobLostError, SyncConfigurationError
+from reverse_etl.errors import JobLostError, SyncConfigurationError
 from reverse_etl.modes import Action, Mode, Removal
-from reverse_etl.transport import Auth, HttpClient, TokenAuth
+from reverse_etl.transport import HttpClient
 from warehouse.manifest import Json
 
 _CONTACTS, _DEVICES = "audience_members", "audience_devices"
-_EMAILS = ("email", "email_2", "email_3")
-_PHONES = ("phone", "phone_2", "phone_3")
-_ADDRESS = {
-    "givenName": "first_name",
-    "familyName": "last_name",
-    "regionCode": "country",
-    "postalCode": "postal_code",
-}
-_HASHED = frozenset({*_EMAILS, *_PHONES, "first_name", "last_name"})
-_CONSENT = {"adUserData": "ad_user_data", "adPersonalization": "ad_personalization"}
-_CONSENT_VALUES: Mapping[Json, str] = {
-    True: "CONSENT_GRANTED",
-    "granted": "CONSENT_GRANTED",
-    False: "CONSENT_DENIED",
-    "denied": "CONSENT_DENIED",
-}
-_SCOPE = "https://www.googleapis.com/auth/datamanager"
 _READS = "reads"
 
 
@@ -69,12 +56,12 @@ def _capabilities(*match_fields: str) -> Capabilities:
         names_failed_rows=False,
         can_erase=True,
         settings=("audience_id", "terms_of_service"),
-        optional_settings=("account_type", *_CONSENT.values()),
+        optional_settings=("account_type", *CONSENT.values()),
     )
 
 
 OBJECTS = {
-    _CONTACTS: _capabilities(*_EMAILS, *_PHONES, *_ADDRESS.values()),
+    _CONTACTS: _capabilities(*EMAILS, *PHONES, *ADDRESS.values()),
     _DEVICES: _capabilities("device_id"),
 }
 
@@ -111,7 +98,7 @@ class GoogleDataManagerDestination:
                 ].upper()
             }
         }
-        consent, _ = _consent(settings)
+        consent, _ = consent_of(settings)
         if consent:
             self._terms["consent"] = consent
 
@@ -158,83 +145,13 @@ class GoogleDataManagerDestination:
         return read_status(response, read_members(batch.rows))
 
 
-def read_members(records: Sequence[Record]) -> Members:
-    """People as the API wants them. One without any identifier cannot be sent."""
-    may_go = sendable(records, _HASHED)
-    members: list[Json] = []
-    positions, rejected = [], [*may_go.rejected]
-    for position, record in zip(may_go.positions, may_go.records, strict=True):
-        identifiers = _identifiers(record.match)
-        if identifiers is None:
-            rejected.append(RejectedRow(position, ErrorClass.INVALID_KEY))
-            continue
-        consent, unclear = _consent(record.fields)
-        if unclear is not None:
-            rejected.append(
-                RejectedRow(position, ErrorClass.INVALID_FIELD, field=unclear)
-            )
-            continue
-        members.append({**identifiers, **({"consent": consent} if consent else {})})
-        positions.append(position)
-    return Members(members, positions, tuple(rejected))
-
-
-def _identifiers(match: Mapping[str, str]) -> dict[str, Json] | None:
-    device_id = match.get("device_id")
-    if device_id:
-        return {"mobileData": {"mobileIds": [device_id]}}
-    found: list[Json] = [
-        {kind: match[name]}
-        for kind, names in (("emailAddress", _EMAILS), ("phoneNumber", _PHONES))
-        for name in names
-        if match.get(name)
-    ]
-    # An address is compared as a whole, so a part of one matches nobody.
-    if all(match.get(name) for name in _ADDRESS.values()):
-        found.append(
-            {"address": {kind: match[name] for kind, name in _ADDRESS.items()}}
-        )
-    return {"userData": {"userIdentifiers": found}} if found else None
-
-
-def _consent(given: Mapping[str, Json]) -> tuple[dict[str, Json], str | None]:
-    """Consent as the API writes it, where somebody said something about it.
-
-    The second is the name of a value that says neither granted nor denied.
-    """
-    consent: dict[str, Json] = {}
-    for kind, name in _CONSENT.items():
-        value = given.get(name)
-        if value is None:
-            continue
-        plain = value.lower() if isinstance(value, str) else value
-        if not isinstance(plain, bool | str) or plain not in _CONSENT_VALUES:
-            return {}, name
-        consent[kind] = _CONSENT_VALUES[plain]
-    return consent, None
-
-
-def _account(opening: Opening) -> dict[str, Json]:
-    kind = opening.settings.get("account_type", "google_ads").upper()
-    login_id = opening.plain("login_customer_id").replace("-", "")
-    account: dict[str, Json] = {
-        "operatingAccount": {
-            "accountType": kind,
-            "accountId": opening.plain("customer_id").replace("-", ""),
-        }
-    }
-    if login_id:
-        account["loginAccount"] = {"accountType": "GOOGLE_ADS", "accountId": login_id}
-    return account
-
-
 def _check_settings(settings: Settings) -> None:
     if settings.get("terms_of_service", "").lower() != "accepted":
         raise SyncConfigurationError(
             "Google takes Customer Match data only from those who accepted its terms. "
             "Read them, then write `terms_of_service: accepted` into the sync's settings."
         )
-    _, unclear = _consent(settings)
+    _, unclear = consent_of(settings)
     if unclear is not None:
         raise SyncConfigurationError(
             f"The setting '{unclear}' says neither granted nor denied. Give one of them, "
@@ -242,34 +159,17 @@ def _check_settings(settings: Settings) -> None:
         )
 
 
-def _auth(opening: Opening) -> Auth:
-    account, token = (
-        opening.credentials["service_account"],
-        opening.credentials["token"],
-    )
-    if account.reveal():
-        return google_service_account(
-            account, scope=_SCOPE, token_url=opening.plain("token_url") or None
-        )
-    if token.reveal():
-        return TokenAuth(token)
-    raise SyncConfigurationError(
-        f"The destination '{opening.account}' needs a service account or a token in the "
-        "environment. docs/destinations/google_data_manager.md says what they are."
-    )
-
-
 @contextlib.contextmanager
 def _open(opening: Opening) -> Iterator[Destination]:
     _check_settings(opening.settings)
     with HttpClient(
         opening.plain("url"),
-        _auth(opening),
+        auth_of(opening),
         opening.http,
         read=error_reader(opening.http.now),
     ) as client:
         yield GoogleDataManagerDestination(
-            client, opening.object, _account(opening), opening.settings
+            client, opening.object, account_of(opening), opening.settings
         )
 
 

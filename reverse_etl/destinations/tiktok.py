@@ -8,9 +8,7 @@ single rows. Credentials: an access token of the advertiser.
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-
-import orjson
+from collections.abc import Iterator
 
 from reverse_etl.destinations.digests import sendable
 from reverse_etl.destinations.protocol import (
@@ -22,41 +20,20 @@ from reverse_etl.destinations.protocol import (
     DestinationType,
     Opening,
     RateLimit,
-    Record,
     RejectedRow,
 )
+from reverse_etl.destinations.tiktok_answers import check_success, read_error
+from reverse_etl.destinations.tiktok_bodies import ID_TYPES, form_with_file, mappings
 from reverse_etl.errors import ErrorClass, JobLostError, SyncConfigurationError
 from reverse_etl.modes import Action, Mode, Removal
-from reverse_etl.transport import (
-    Expired,
-    Faulty,
-    HttpClient,
-    Reading,
-    Refused,
-    Response,
-    Stopped,
-    Throttled,
-    TokenAuth,
-)
-from warehouse.manifest import Json
+from reverse_etl.transport import HttpClient, TokenAuth
 
-_STREAM, _FILES = "audience_members", "audience_files"
+_STREAM = "audience_members"
+_FILES = "audience_files"
 _API = "/open_api/v1.3"
-_ID_TYPES = {
-    "email": "EMAIL_SHA256",
-    "phone": "PHONE_SHA256",
-    "idfa": "IDFA_SHA256",
-    "aaid": "AAID_SHA256",
-}
-# In files, Android's id has its older name.
-_FILE_ID_TYPES = {**_ID_TYPES, "aaid": "GAID_SHA256"}
 
-_SUCCESS = 0
-_STOPPING = {40_001: ErrorClass.PERMISSION, 40_007: ErrorClass.CONFIG}
-_TOO_FAST = 40_100
-_TOKEN_CODES = frozenset({40_102, 40_104, 40_105})
-# Which ones is not said, so that halves of the batch are tried.
-_SOME_FAILED = 20_001
+# In files, Android's id has its older name.
+_FILE_ID_TYPES = {**ID_TYPES, "aaid": "GAID_SHA256"}
 
 
 def _capabilities(max_batch_rows: int, *settings: str) -> Capabilities:
@@ -64,7 +41,7 @@ def _capabilities(max_batch_rows: int, *settings: str) -> Capabilities:
         modes=frozenset({Mode.MIRROR, Mode.ADD, Mode.REMOVE}),
         removals=frozenset({Removal.REMOVE}),
         max_batch_rows=max_batch_rows,
-        match_fields=tuple(_ID_TYPES),
+        match_fields=tuple(ID_TYPES),
         is_membership=True,
         # Two changes of one audience at once are refused.
         max_workers=1,
@@ -105,7 +82,7 @@ class TiktokStreamDestination:
 
     def send(self, batch: Batch) -> BatchResult:
         """Add the people of one batch to the audience, or take them out."""
-        may_go = sendable(batch.rows, _ID_TYPES)
+        may_go = sendable(batch.rows, ID_TYPES)
         if not may_go.records:
             return BatchResult(may_go.rejected)
         is_entering = batch.action in (Action.ADD, Action.UPSERT)
@@ -136,7 +113,7 @@ class TiktokFilesDestination:
         client: The connection.
         advertiser_id: Owner of the audience.
         audience_id: The audience.
-        id_type: The one kind of identifier that the audience is made of, see `_ID_TYPES`.
+        id_type: The one kind of identifier that the audience is made of, see `ID_TYPES`.
     """
 
     capabilities = OBJECTS[_FILES]
@@ -208,73 +185,6 @@ class TiktokFilesDestination:
         raise JobLostError("TikTok has no jobs.")
 
 
-def mappings(
-    records: Sequence[Record], audience_id: str
-) -> tuple[list[Json], list[Json]]:
-    """The kinds of identifiers that any record has, and a row of them for each record."""
-    names = [
-        name for name in _ID_TYPES if any(record.match.get(name) for record in records)
-    ]
-    return [_ID_TYPES[name] for name in names], [
-        [
-            {"id": record.match[name], "audience_ids": [audience_id]}
-            if record.match.get(name)
-            else {}
-            for name in names
-        ]
-        for record in records
-    ]
-
-
-def form_with_file(
-    fields: Mapping[str, str], filename: str, content: bytes
-) -> tuple[str, bytes]:
-    """A multipart form: its media type and its bytes, the same for the same content."""
-    boundary = f"kenning-{hashlib.sha256(content).hexdigest()[:32]}"
-    parts = [
-        f'--{boundary}\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in fields.items()
-    ]
-    parts.append(
-        f'--{boundary}\r\ncontent-disposition: form-data; name="file"; '
-        f'filename="{filename}"\r\ncontent-type: text/csv\r\n\r\n'
-    )
-    body = "".join(parts).encode() + content + f"\r\n--{boundary}--\r\n".encode()
-    return f"multipart/form-data; boundary={boundary}", body
-
-
-def check_success(response: Response) -> Mapping[str, Json]:
-    """The data of an answer, which must say that all went well."""
-    body = response.json()
-    code = body.get("code") if isinstance(body, dict) else None
-    if not isinstance(body, dict) or type(code) is not int or code != _SUCCESS:
-        raise response.undocumented()
-    data = body.get("data")
-    return data if isinstance(data, dict) else {}
-
-
-def read_error(response: Response) -> Reading | None:
-    """What an answer means, from its code: its status is 200 whatever happened."""
-    try:
-        body: Json = orjson.loads(response.content)
-    except ValueError:
-        return None
-    code = body.get("code") if isinstance(body, dict) else None
-    if type(code) is not int or code == _SUCCESS:
-        return None
-    if code in _TOKEN_CODES:
-        return Expired()
-    if code in _STOPPING:
-        return Stopped(_STOPPING[code], str(code))
-    if code == _TOO_FAST:
-        return Throttled()
-    if 50_000 <= code < 60_000:
-        return Faulty()
-    if code == _SOME_FAILED or 40_000 <= code < 50_000:
-        return Refused(code=str(code))
-    return None
-
-
 @contextlib.contextmanager
 def _open(opening: Opening) -> Iterator[Destination]:
     advertiser_id, audience_id = (
@@ -291,10 +201,10 @@ def _open(opening: Opening) -> Iterator[Destination]:
             yield TiktokStreamDestination(client, advertiser_id, audience_id)
             return
         id_type = opening.settings["id_type"]
-        if id_type not in _ID_TYPES:
+        if id_type not in ID_TYPES:
             raise SyncConfigurationError(
                 f"The setting id_type is '{id_type}'. An audience by files is made of one "
-                f"kind of identifier: {', '.join(_ID_TYPES)}."
+                f"kind of identifier: {', '.join(ID_TYPES)}."
             )
         yield TiktokFilesDestination(client, advertiser_id, audience_id, id_type)
 

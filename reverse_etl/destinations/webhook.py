@@ -10,7 +10,6 @@ receiver wants a bearer token too.
 
 import contextlib
 import dataclasses
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from reverse_etl.destinations.protocol import (
@@ -24,23 +23,13 @@ from reverse_etl.destinations.protocol import (
     Idempotency,
     Opening,
     Record,
-    RejectedRow,
 )
+from reverse_etl.destinations.request_bodies import json_within, too_large
 from reverse_etl.destinations.signing import signature
-from reverse_etl.errors import (
-    BatchRefusedError,
-    ErrorClass,
-    JobLostError,
-    SyncConfigurationError,
-)
+from reverse_etl.destinations.webhook_answers import read_result
+from reverse_etl.errors import JobLostError, SyncConfigurationError
 from reverse_etl.modes import Mode, Removal
-from reverse_etl.transport import (
-    HttpClient,
-    Response,
-    TokenAuth,
-    json_bytes,
-    origin_and_path,
-)
+from reverse_etl.transport import HttpClient, TokenAuth, json_bytes, origin_and_path
 from warehouse.manifest import Json
 
 VERSION = 1
@@ -64,17 +53,6 @@ CAPABILITIES = Capabilities(
 )
 
 _MOST_ROWS = 10_000
-_CODE = re.compile(r"[\w.:-]{1,64}", re.ASCII)
-_ROW_CLASSES = frozenset(
-    {
-        ErrorClass.INVALID_KEY,
-        ErrorClass.INVALID_FIELD,
-        ErrorClass.NOT_FOUND,
-        ErrorClass.CONFLICT,
-        ErrorClass.SUPPRESSED,
-        ErrorClass.TOO_LARGE,
-    }
-)
 
 
 class WebhookDestination:
@@ -118,7 +96,7 @@ class WebhookDestination:
             # The path of a webhook is often its secret.
             shown_path="",
         )
-        return _result(response, records)
+        return read_result(response, records)
 
     def poll(self, job: str, batch: Batch) -> BatchResult | None:
         """There are no jobs: every answer is final."""
@@ -126,13 +104,14 @@ class WebhookDestination:
         raise JobLostError("A webhook has no jobs.")
 
     def _content(self, batch: Batch, records: Sequence[Record]) -> bytes:
+        what = f"A batch of {len(records):,} records for the webhook"
         most_rows = self.capabilities.max_batch_rows or 1
         if len(records) > most_rows:
-            raise _too_large(len(records), f"{most_rows:,} records")
+            raise too_large(what, f"{most_rows:,} records")
         rows = [row_body(record) for record in records]
         most_row_bytes = self.capabilities.max_row_bytes or 0
         if any(len(json_bytes(row)) > most_row_bytes for row in rows):
-            raise _too_large(len(records), f"{most_row_bytes:,} bytes a record")
+            raise too_large(what, f"{most_row_bytes:,} bytes a record")
         body: dict[str, Json] = {
             "version": VERSION,
             "sync": batch.sync,
@@ -141,13 +120,8 @@ class WebhookDestination:
             "run_id": batch.run_id,
             "batch_id": batch.idempotency_key,
         }
-        content = json_bytes(
-            body | ({"row": rows[0]} if self._is_by_row else {"rows": [*rows]})
-        )
-        most_bytes = self.capabilities.max_batch_bytes or 0
-        if len(content) > most_bytes:
-            raise _too_large(len(records), f"{most_bytes:,} bytes")
-        return content
+        body |= {"row": rows[0]} if self._is_by_row else {"rows": [*rows]}
+        return json_within(body, self.capabilities.max_batch_bytes or 0, what)
 
     def _signed(self, content: bytes) -> Mapping[str, str]:
         at_s = int(self._client.options.now().timestamp())
@@ -168,57 +142,6 @@ def row_body(record: Record) -> dict[str, Json]:
     if record.dest_id is not None:
         body["id"] = record.dest_id
     return body
-
-
-def _result(response: Response, records: Sequence[Record]) -> BatchResult:
-    """What the answer says; it speaks of every record or of none."""
-    body = response.optional_json()
-    if not isinstance(body, dict) or "results" not in body:
-        return BatchResult()
-    results = body["results"]
-    positions = {record.key: position for position, record in enumerate(records)}
-    if not isinstance(results, list) or len(results) != len(positions):
-        raise response.undocumented()
-    rejected: dict[int, RejectedRow] = {}
-    ids: dict[int, str] = {}
-    for result in results:
-        key = result.get("key") if isinstance(result, dict) else None
-        position = positions.pop(key, None) if isinstance(key, str) else None
-        if position is None or not isinstance(result, dict):
-            raise response.undocumented()
-        status, given_id = result.get("status"), result.get("id")
-        if status == "error":
-            rejected[position] = _rejected(position, result)
-        elif status != "ok":
-            raise response.undocumented()
-        elif isinstance(given_id, str) and given_id:
-            ids[position] = given_id
-    return BatchResult(tuple(rejected[each] for each in sorted(rejected)), ids)
-
-
-def _rejected(position: int, result: Mapping[str, Json]) -> RejectedRow:
-    code = _code(result.get("error"))
-    named = (code or "").upper()
-    return RejectedRow(
-        position,
-        ErrorClass(named) if named in _ROW_CLASSES else ErrorClass.OTHER,
-        code=code,
-        field=_code(result.get("field")),
-        is_retryable=result.get("retry") is True,
-    )
-
-
-def _code(value: Json) -> str | None:
-    """A code, if it looks like one: a sentence may quote somebody's value."""
-    return value if isinstance(value, str) and _CODE.fullmatch(value) else None
-
-
-def _too_large(count: int, most: str) -> BatchRefusedError:
-    return BatchRefusedError(
-        f"A batch of {count:,} records for the webhook is larger than {most}. Nothing of "
-        "it was sent.",
-        is_too_large=True,
-    )
 
 
 def _form(settings: Mapping[str, str]) -> str:

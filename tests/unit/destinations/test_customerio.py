@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from demo.destination_simulator import Fault, FaultKind, Simulator, running_simulator
-from reverse_etl.destinations.customerio import DESTINATION, event_ulid
+from reverse_etl.destinations.customerio import DESTINATION
+from reverse_etl.destinations.customerio_entries import event_ulid
 from reverse_etl.destinations.protocol import BatchResult, RejectedRow
 from reverse_etl.errors import (
     BatchRefusedError,

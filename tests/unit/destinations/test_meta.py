@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from demo.destination_simulator import Fault, FaultKind, Simulator, running_simulator
-from reverse_etl.destinations.meta import DESTINATION, read_usage
+from reverse_etl.destinations.meta import DESTINATION
+from reverse_etl.destinations.meta_answers import read_usage
 from reverse_etl.destinations.protocol import BatchResult
 from reverse_etl.errors import (
     BatchRefusedError,

@@ -9,7 +9,8 @@ import pytest
 
 from demo.destination_simulator import Fault, FaultKind, Simulator, running_simulator
 from reverse_etl.destinations.protocol import BatchResult, RejectedRow
-from reverse_etl.destinations.tiktok import DESTINATION, form_with_file
+from reverse_etl.destinations.tiktok import DESTINATION
+from reverse_etl.destinations.tiktok_bodies import form_with_file
 from reverse_etl.errors import (
     BatchRefusedError,
     ErrorClass,
