@@ -31,7 +31,7 @@ from reverse_etl.destinations.registry import (
     limits_of,
 )
 from reverse_etl.engine import plan_sync
-from reverse_etl.errors import ContractError, SyncConfigurationError
+from reverse_etl.errors import ContractError, SpecError, SyncConfigurationError
 from reverse_etl.history import RowHistory, SyncStatus, row_history, sync_status
 from reverse_etl.ledger import Ledger
 from reverse_etl.operations import InDoubt, Reset, Retried
@@ -215,7 +215,7 @@ def explain(workspace: Workspace, name: str, key: str) -> RowStory:
                     now=utc_now,
                     options=run_options(setup, limiter),
                 )
-        except ContractError as error:
+        except (ContractError, SpecError) as error:
             return RowStory(setup.spec, key, history, None, str(error))
     return RowStory(setup.spec, key, history, outlook)
 

@@ -59,6 +59,20 @@ left join (
 where barred.customer_id is null
 """
 
+_PURPOSE_IN_USE = """
+select 1 as found
+from consents
+where consents.purpose = :purpose
+limit 1
+"""
+
+_PURPOSES = """
+select distinct cast(consents.purpose as text) as purpose
+from consents
+where consents.purpose is not null
+order by 1
+"""
+
 _NO_CUSTOMERS = """
 select cast(null as text) as customer_id
 where 1 = 0
@@ -555,6 +569,21 @@ def granted_query(
         {"granted": granted, "suppressed": suppressed},
         dialect=dialect,
     )
+
+
+def purpose_in_use_query(purpose: str, *, dialect: str) -> exp.Select:
+    """One row when anybody answered for the purpose, whatever they said; none otherwise."""
+    return filled_select(
+        _PURPOSE_IN_USE,
+        {"consents": CONSENTS.to_table()},
+        {"purpose": exp.Literal.string(purpose)},
+        dialect=dialect,
+    )
+
+
+def purposes_query(*, dialect: str) -> exp.Select:
+    """Every purpose that anybody answered for, by name."""
+    return filled_select(_PURPOSES, {"consents": CONSENTS.to_table()}, dialect=dialect)
 
 
 def comparison_query(

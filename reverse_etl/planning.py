@@ -5,6 +5,7 @@ at one moment. What a plan holds and why is in `change_query`, what holds it in 
 """
 
 import contextlib
+import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from reverse_etl.clock import as_utc
 from reverse_etl.content_hash import TypeTag, type_tag
 from reverse_etl.counts import Counts, read_counts
 from reverse_etl.destinations.protocol import Capabilities, LimitKind, RateLimit
-from reverse_etl.errors import ContractError
+from reverse_etl.errors import ContractError, SpecError
 from reverse_etl.guards import (
     Previous,
     guard_findings,
@@ -197,8 +198,10 @@ def planned_run(
     Raises:
         ContractError: The model or the consent table is not there or lacks a column, or
             a column is of a type that cannot go.
+        SpecError: Customers answered for other purposes, and nobody for the sync's.
     """
     columns = _checked_columns(spec, warehouse)
+    _check_purpose(spec, warehouse)
     is_run = capabilities.max_batch_rows is None
     wanted_actions = change_query.actions(
         spec,
@@ -578,6 +581,31 @@ def _checked_columns(spec: SyncSpec, warehouse: Warehouse) -> tuple[Column, ...]
         )
     _check_present(needed, columns, sync=spec.name, table=str(spec.relation))
     return columns
+
+
+def _check_purpose(spec: SyncSpec, warehouse: Warehouse) -> None:
+    """A purpose that nobody was asked for is a slip of the pen, and no mass withdrawal."""
+    if not spec.needs_consent:
+        return
+    purpose, dialect = str(spec.purpose), warehouse.dialect
+    if warehouse.query(change_query.purpose_in_use_query(purpose, dialect=dialect)):
+        return
+    known = [
+        str(name)
+        for (name,) in warehouse.query(change_query.purposes_query(dialect=dialect))
+    ]
+    if known:
+        known.sort(key=lambda name: (-_likeness(name, purpose), name))
+        raise SpecError(
+            f"Sync '{spec.name}' in {spec.path} has purpose '{purpose}', which no row of "
+            f"{CONSENTS} has. Nothing was sent. There are, closest first: "
+            f"{', '.join(known)}. Correct the purpose; if it is new, let its answers reach "
+            "that table first."
+        )
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def _check_present(

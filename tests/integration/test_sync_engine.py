@@ -425,6 +425,42 @@ def test_a_missing_consent_table_stops_the_run(world):
         world.run(MemoryDestination())
 
 
+def test_a_purpose_that_nobody_was_asked_for_is_an_error_and_no_withdrawal(world):
+    destination = MemoryDestination()
+    world.run(destination)
+    world.have_consents("a", purpose="analytics")
+    world.have_consents("a", purpose="sms_marketing", is_granted=False)
+    world.change_spec(purpose="email_marketting")
+
+    with pytest.raises(
+        SpecError,
+        match="purpose 'email_marketting', which no row of core.customer_consents has"
+        ".*: email_marketing, sms_marketing, analytics",
+    ):
+        world.run(destination)
+
+    assert list(destination.records) == ["a", "b", "c"]
+
+
+def test_a_purpose_that_everybody_refused_withdraws_and_is_no_error(world):
+    destination = MemoryDestination()
+    world.run(destination)
+    world.warehouse.execute("update core.customer_consents set is_granted = false")
+
+    report = world.run(destination)
+
+    assert report.removed == 3
+
+
+def test_with_nobody_asked_for_anything_nothing_goes_and_that_is_no_error(world):
+    world.have_only_consents()
+    destination = MemoryDestination()
+
+    report = world.run(destination)
+
+    assert (report.added, report.skipped_no_consent) == (0, 3)
+
+
 def test_a_plan_says_what_a_run_would_do_and_writes_nothing(tmp_path, world):
     plan = world.plan()
 
