@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from reverse_etl.destinations.file_formats import FileOptions, read_options
+from reverse_etl.destinations.file_options import FileOptions, read_options
 from reverse_etl.destinations.protocol import (
     Batch,
     BatchResult,

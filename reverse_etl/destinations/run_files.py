@@ -18,14 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from reverse_etl.destinations.file_formats import (
-    SETTINGS,
-    ColumnTypes,
-    FileOptions,
-    FileWriter,
-    open_writers,
-    to_disk,
-)
+from reverse_etl.destinations.column_types import ColumnTypes
+from reverse_etl.destinations.file_formats import FileWriter, open_writers, to_disk
+from reverse_etl.destinations.file_options import SETTINGS, FileOptions
 from reverse_etl.destinations.protocol import Batch, Capabilities, Record
 from reverse_etl.errors import FatalDeliveryError
 from reverse_etl.modes import Mode, Removal

@@ -12,15 +12,9 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Protocol
-from urllib.parse import urlsplit
 
-from reverse_etl.addresses import (
-    AddressRefusedError,
-    checked_addresses,
-    is_this_machine,
-)
 from reverse_etl.destinations.extras import extra
-from reverse_etl.destinations.file_formats import FileOptions, read_options
+from reverse_etl.destinations.file_options import FileOptions, read_options
 from reverse_etl.destinations.protocol import (
     Batch,
     BatchResult,
@@ -35,13 +29,9 @@ from reverse_etl.destinations.run_files import (
     file_capabilities,
     written_run,
 )
-from reverse_etl.errors import (
-    ErrorClass,
-    FatalDeliveryError,
-    JobLostError,
-    SyncConfigurationError,
-)
-from reverse_etl.transport import HttpOptions
+from reverse_etl.destinations.s3_endpoint import check_endpoint
+from reverse_etl.destinations.s3_failures import failed_upload
+from reverse_etl.errors import JobLostError, SyncConfigurationError
 
 CAPABILITIES = file_capabilities(
     settings=("bucket",), optional_settings=("addressing", "prefix")
@@ -53,44 +43,6 @@ _MEDIA_TYPES = {
     "json": "application/json",
     "jsonl": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
-}
-_CODES: Mapping[str, ErrorClass] = {
-    **dict.fromkeys(
-        (
-            "ExpiredToken",
-            "InvalidAccessKeyId",
-            "InvalidClientTokenId",
-            "InvalidToken",
-            "SignatureDoesNotMatch",
-            "UnrecognizedClientException",
-        ),
-        ErrorClass.AUTH,
-    ),
-    **dict.fromkeys(
-        ("AccessDenied", "AllAccessDisabled", "AccountProblem", "403"),
-        ErrorClass.PERMISSION,
-    ),
-    **dict.fromkeys(
-        (
-            "AuthorizationHeaderMalformed",
-            "IllegalLocationConstraintException",
-            "InvalidBucketName",
-            "NoSuchBucket",
-            "PermanentRedirect",
-        ),
-        ErrorClass.CONFIG,
-    ),
-    **dict.fromkeys(
-        ("RequestLimitExceeded", "SlowDown", "ThrottlingException"),
-        ErrorClass.THROTTLED,
-    ),
-}
-_ADVICE: Mapping[ErrorClass, str] = {
-    ErrorClass.AUTH: "Set the keys anew, or give the machine a role, then run again.",
-    ErrorClass.PERMISSION: (
-        "Give the keys s3:PutObject and s3:AbortMultipartUpload there, then run again."
-    ),
-    ErrorClass.CONFIG: "Check settings.bucket, the region and the url.",
 }
 
 
@@ -177,60 +129,9 @@ class S3Destination:
                     Config=self._transfer,
                 )
         except (Boto3Error, BotoCoreError, ClientError, OSError) as error:
-            raise _told(
+            raise failed_upload(
                 error, self._bucket, is_in_doubt=path.name == MANIFEST
             ) from None
-
-
-def _told(error: Exception, bucket: str, *, is_in_doubt: bool) -> FatalDeliveryError:
-    """What became of an upload that failed, without the store's own words."""
-    response = getattr(error, "response", None)
-    answer = response if isinstance(response, dict) else {}
-    code = str(answer.get("Error", {}).get("Code") or type(error).__name__)
-    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if type(error).__name__ in ("NoCredentialsError", "PartialCredentialsError"):
-        error_class = ErrorClass.AUTH
-    else:
-        error_class = _CODES.get(code, ErrorClass.TRANSIENT)
-    # A refusal says that nothing was written; a lost or failed answer says nothing.
-    is_sure = 400 <= status < 500 or error_class is not ErrorClass.TRANSIENT
-    advice = _ADVICE.get(
-        error_class, "The run is not whole there. Run again: it is written anew."
-    )
-    return FatalDeliveryError(
-        f"The bucket '{bucket}' did not take a run's files ({code}). {advice}",
-        is_in_doubt=is_in_doubt and not is_sure,
-        error_class=error_class,
-        code=code,
-    )
-
-
-def _check_endpoint(url: str, options: HttpOptions) -> None:
-    """Refuse an address that may not be asked. Its name is looked up again later."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not host:
-        raise SyncConfigurationError(
-            "The url of 's3' is not an http(s) URL with a host. Give it like "
-            "https://storage.example.com, or leave it out for AWS."
-        )
-    if parts.scheme == "http" and not is_this_machine(host):
-        raise SyncConfigurationError(
-            f"The url of 's3' is plain http to {host}: the records could be read on the "
-            "way. Use https."
-        )
-    try:
-        checked_addresses(
-            host,
-            parts.port or (443 if parts.scheme == "https" else 80),
-            allow_private=options.allow_private_addresses,
-            resolve=options.resolve,
-        )
-    except AddressRefusedError as error:
-        raise SyncConfigurationError(str(error)) from None
-    except OSError:
-        # A proxy may know the name; if nobody does, the upload says so.
-        return
 
 
 @contextlib.contextmanager
@@ -274,7 +175,7 @@ def _open(opening: Opening) -> Iterator[Destination]:
             "Check url, region and the keys: docs/destinations/s3.md."
         ) from None
     try:
-        _check_endpoint(client.meta.endpoint_url, opening.http)
+        check_endpoint(client.meta.endpoint_url, opening.http)
         yield S3Destination(
             client,
             TransferConfig(

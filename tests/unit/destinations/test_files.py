@@ -9,13 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from reverse_etl.destinations.file_formats import (
-    ColumnTypes,
-    FileOptions,
-    Format,
-    csv_line,
-    read_options,
-)
+from reverse_etl.destinations.column_types import ColumnTypes
+from reverse_etl.destinations.file_formats import csv_line
+from reverse_etl.destinations.file_options import FileOptions, Format, read_options
 from reverse_etl.destinations.files import DESTINATION, FilesDestination
 from reverse_etl.destinations.protocol import Batch, Opening, Record
 from reverse_etl.errors import FatalDeliveryError, SyncConfigurationError
