@@ -10,10 +10,10 @@ credentials), or client id with user name and private key (JWT bearer).
 
 import contextlib
 import dataclasses
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from reverse_etl.auth import Claims, OAuth, client_credentials, jwt_bearer
+from reverse_etl.destinations.json_answers import in_order
 from reverse_etl.destinations.protocol import (
     ANY_ASSOCIATION,
     FIRST_ASSOCIATION,
@@ -27,41 +27,30 @@ from reverse_etl.destinations.protocol import (
     Opening,
     RateLimit,
     Record,
-    RejectedRow,
+)
+from reverse_etl.destinations.salesforce_answers import (
+    read,
+    read_feedback,
+    read_results,
 )
 from reverse_etl.destinations.salesforce_bulk import MAX_JOB_BYTES, BulkJobs
+from reverse_etl.destinations.salesforce_lookup import record_ids
 from reverse_etl.destinations.salesforce_rows import (
     DATA_PATH,
     ID_FIELD,
     by_parent,
-    error_class_of,
     fields_of,
-    is_code,
     match_field,
     missing_rows,
-    record_ids,
-    refused_row,
 )
-from reverse_etl.errors import ErrorClass, FatalDeliveryError, SyncConfigurationError
+from reverse_etl.errors import SyncConfigurationError
 from reverse_etl.modes import Action, Mode, Removal
-from reverse_etl.transport import (
-    Feedback,
-    HttpClient,
-    OutOfQuota,
-    Reading,
-    Refused,
-    Response,
-    Stopped,
-    Throttled,
-)
+from reverse_etl.transport import HttpClient
 from warehouse.manifest import Json
 
 _COLLECTIONS_PATH = f"{DATA_PATH}/composite/sobjects"
 _MAX_COLLECTION_ROWS = 200
 _API_SETTING = "api"
-_USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
-_QUOTA_RESUME_S = 3_600.0
-"""The quota is that of the last 24 hours, so that some of it comes back all the time."""
 
 COLLECTIONS = Capabilities(
     modes=frozenset({Mode.UPSERT, Mode.INSERT, Mode.UPDATE, Mode.MIRROR}),
@@ -80,8 +69,6 @@ BULK = dataclasses.replace(
 )
 
 _BY_API = {"collections": COLLECTIONS, "bulk": BULK}
-_CONFIG_CODES = frozenset({"INVALID_TYPE", "NOT_FOUND"})
-_PERMISSION_CODES = frozenset({"FEATURENOTENABLED", "INSUFFICIENT_ACCESS"})
 
 
 class SalesforceDestination:
@@ -130,8 +117,8 @@ class SalesforceDestination:
         if not found:
             return BatchResult(missing)
         written = self._write("PATCH", _COLLECTIONS_PATH, batch, found, ids)
-        rejected = sorted((*missing, *written.rejected), key=lambda row: row.position)
-        return BatchResult(tuple(rejected), written.dest_ids)
+        rejected = in_order((*missing, *written.rejected))
+        return BatchResult(rejected, written.dest_ids)
 
     def _delete(self, batch: Batch) -> BatchResult:
         ids = record_ids(self._client, batch)
@@ -144,7 +131,7 @@ class SalesforceDestination:
             _COLLECTIONS_PATH,
             query={"ids": ",".join(places), "allOrNone": "false"},
         )
-        return _read_results(response, batch, tuple(places.values()))
+        return read_results(response, batch, tuple(places.values()))
 
     def _write(
         self,
@@ -163,7 +150,7 @@ class SalesforceDestination:
         response = self._client.request(
             method, path, body={"allOrNone": False, "records": records}
         )
-        return _read_results(response, batch, order)
+        return read_results(response, batch, order)
 
 
 def _record(batch: Batch, record: Record, record_id: str | None) -> dict[str, Json]:
@@ -183,82 +170,6 @@ def _record(batch: Batch, record: Record, record_id: str | None) -> dict[str, Js
     return body
 
 
-def _read_results(
-    response: Response, batch: Batch, positions: Sequence[int]
-) -> BatchResult:
-    """One result for each record, in the order of the request, whatever the status."""
-    results = response.json()
-    if not isinstance(results, list) or len(results) != len(positions):
-        raise response.undocumented()
-    rejected: list[RejectedRow] = []
-    dest_ids: dict[int, str] = {}
-    for position, result in zip(positions, results, strict=True):
-        is_success = result.get("success") if isinstance(result, dict) else None
-        if not isinstance(result, dict) or not isinstance(is_success, bool):
-            raise response.undocumented()
-        record_id = result.get("id")
-        if not is_success:
-            refused = refused_row(batch, position, *_code_and_field(result))
-            rejected += [] if refused is None else [refused]
-        elif isinstance(record_id, str) and batch.action is not Action.DELETE:
-            dest_ids[position] = record_id
-    return BatchResult(tuple(sorted(rejected, key=lambda row: row.position)), dest_ids)
-
-
-def _code_and_field(result: Mapping[str, Json]) -> tuple[str | None, str | None]:
-    errors = result.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors else None
-    if not isinstance(first, dict):
-        return None, None
-    code, fields = first.get("statusCode"), first.get("fields")
-    field = fields[0] if isinstance(fields, list) and fields else None
-    return (
-        code if isinstance(code, str) else None,
-        field if isinstance(field, str) else None,
-    )
-
-
-def _read(response: Response) -> Reading | None:
-    """Refusals are a list of codes; what they mean does not follow from the status."""
-    if response.status not in (400, 403, 404):
-        return None
-    code, message = _first_error(response)
-    known = code if is_code(code) else None
-    if code == "REQUEST_LIMIT_EXCEEDED":
-        # The same code stands for too many at once, and for too many in a day.
-        is_at_once = message.startswith("Concurrent")
-        return Throttled() if is_at_once else OutOfQuota(_QUOTA_RESUME_S)
-    if code in _PERMISSION_CODES:
-        return Stopped(ErrorClass.PERMISSION, known)
-    if response.status != 400 or "/jobs/ingest/" in response.place:
-        # `salesforce_bulk` reads the refusals of a job that is there by itself.
-        return None
-    if code in _CONFIG_CODES or response.place.endswith("/jobs/ingest"):
-        # A job is refused for what it is; its rows are not there yet.
-        return Stopped(ErrorClass.CONFIG, known)
-    return Refused(known, error_class_of(code))
-
-
-def _first_error(response: Response) -> tuple[str, str]:
-    try:
-        body = response.json()
-    except FatalDeliveryError:
-        return "", ""
-    first = body[0] if isinstance(body, list) and body else None
-    if not isinstance(first, dict):
-        return "", ""
-    return str(first.get("errorCode", "")), str(first.get("message", ""))
-
-
-def _read_feedback(response: Response) -> Feedback | None:
-    """`Sforce-Limit-Info: api-usage=18/5000`: used and allowed in 24 hours."""
-    found = _USAGE.search(response.headers.get("sforce-limit-info", ""))
-    if found is None:
-        return None
-    used, allowed = int(found.group(1)), int(found.group(2))
-    return Feedback(is_throttled=False, remaining=max(0, allowed - used))
-
-
 @contextlib.contextmanager
 def _open(opening: Opening) -> Iterator[Destination]:
     api = opening.settings.get(_API_SETTING, "collections")
@@ -271,8 +182,8 @@ def _open(opening: Opening) -> Iterator[Destination]:
         opening.plain("url"),
         _auth(opening),
         opening.http,
-        read=_read,
-        read_feedback=_read_feedback,
+        read=read,
+        read_feedback=read_feedback,
     ) as client:
         yield SalesforceDestination(client, _BY_API[api])
 

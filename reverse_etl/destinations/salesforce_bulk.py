@@ -5,29 +5,22 @@ tells its rows apart afterwards. It is filled by the first `poll`, so that its i
 before anything can happen: a job that was never closed does nothing.
 """
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from reverse_etl.destinations.protocol import Batch, BatchResult, Record, RejectedRow
+from reverse_etl.destinations.json_answers import in_order
+from reverse_etl.destinations.protocol import Batch, BatchResult, RejectedRow
+from reverse_etl.destinations.salesforce_csv import job_csv, key_column, read_csv
+from reverse_etl.destinations.salesforce_lookup import record_ids
 from reverse_etl.destinations.salesforce_rows import (
     BY_ID,
     DATA_PATH,
-    ID_FIELD,
     REMOVALS,
-    by_parent,
-    fields_of,
     match_field,
     missing_rows,
-    record_ids,
     refused_row,
 )
-from reverse_etl.errors import (
-    BatchRefusedError,
-    ErrorClass,
-    JobLostError,
-)
+from reverse_etl.errors import BatchRefusedError, ErrorClass, JobLostError
 from reverse_etl.modes import Action
 from reverse_etl.transport import HttpClient, Response
 from warehouse.manifest import Json
@@ -42,7 +35,7 @@ _OPERATIONS: Mapping[Action, str] = {
     Action.DELETE: "delete",
     Action.ERASE: "hardDelete",
 }
-_NULL = "#N/A"
+
 _ERROR = re.compile(r"([A-Z][A-Z0-9_]+):.*?(?::(\w+) --)?", re.DOTALL)
 _UNDER_WAY = frozenset({"UploadComplete", "InProgress"})
 _JOB_ID = re.compile(r"[A-Za-z0-9]{1,40}")
@@ -63,7 +56,7 @@ class BulkJobs:
         keys = _keys(self._client, batch)
         if not any(keys):
             return BatchResult(missing_rows(batch, keys))
-        if len(_csv(batch, keys)) > MAX_JOB_BYTES:
+        if len(job_csv(batch, keys)) > MAX_JOB_BYTES:
             raise BatchRefusedError(
                 f"A batch of {len(batch.rows):,} records for Salesforce is larger than "
                 f"{MAX_JOB_BYTES:,} bytes as CSV. Nothing of it was sent.",
@@ -127,7 +120,7 @@ class BulkJobs:
         response = self._client.request(
             "PUT",
             f"{self._path(job)}/batches",
-            content=_csv(batch, keys),
+            content=job_csv(batch, keys),
             headers={"content-type": "text/csv; charset=utf-8"},
             accepts=frozenset({400}),
         )
@@ -156,7 +149,7 @@ class BulkJobs:
 
     def _result(self, job: str, batch: Batch, processed: int) -> BatchResult:
         keys = _keys(self._client, batch)
-        column = _key_column(batch)
+        column = key_column(batch)
         done = self._rows(job, "successfulResults", {column, "sf__Id"})
         failed = self._rows(job, "failedResults", {column, "sf__Error"})
         left = self._rows(job, "unprocessedrecords", {column})
@@ -180,15 +173,13 @@ class BulkJobs:
             position = places.take(row[column])
             if position is not None:
                 dest_ids[position] = row["sf__Id"]
-        return BatchResult(
-            tuple(sorted(rejected, key=lambda row: row.position)), dest_ids
-        )
+        return BatchResult(in_order(rejected), dest_ids)
 
     def _rows(
         self, job: str, kind: str, columns: set[str]
     ) -> Sequence[Mapping[str, str]]:
         response = self._client.request("GET", f"{self._path(job)}/{kind}")
-        return _read_csv(response, columns)
+        return read_csv(response, columns)
 
 
 class _Places:
@@ -233,71 +224,6 @@ def _keys(client: HttpClient, batch: Batch) -> tuple[str | None, ...]:
         return record_ids(client, batch)
     name = match_field(batch)
     return tuple(record.match[name] for record in batch.rows)
-
-
-def _key_column(batch: Batch) -> str:
-    return ID_FIELD if batch.action in BY_ID else match_field(batch)
-
-
-def _csv(batch: Batch, keys: Sequence[str | None]) -> bytes:
-    """The file of a job: the key first, an empty cell for what is left as it is."""
-    key_column = _key_column(batch)
-    rows: list[dict[str, str]] = []
-    columns: dict[str, None] = {key_column: None}
-    for position in by_parent(batch.rows):
-        key = keys[position]
-        if key is None:
-            continue
-        row = (
-            {}
-            if batch.action in REMOVALS
-            else dict(_cells(batch, batch.rows[position]))
-        )
-        row[key_column] = key
-        columns.update(dict.fromkeys(row))
-        rows.append(row)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([row.get(column, "") for column in columns] for row in rows)
-    return text.getvalue().encode()
-
-
-def _cells(batch: Batch, record: Record) -> Iterator[tuple[str, str]]:
-    for name, value in fields_of(batch, record).items():
-        yield from _flat(name, value)
-    yield from record.associations.items()
-
-
-def _flat(name: str, value: Json) -> Iterator[tuple[str, str]]:
-    match value:
-        case dict():
-            for inner, each in value.items():
-                yield from _flat(f"{name}.{inner}", each)
-        case None | "":
-            # An empty cell would leave the field as it is; there is no empty text.
-            yield name, _NULL
-        case bool():
-            yield name, "true" if value else "false"
-        case list():
-            yield name, ";".join(str(each) for each in value)
-        case _:
-            yield name, str(value)
-
-
-def _read_csv(response: Response, columns: set[str]) -> Sequence[Mapping[str, str]]:
-    """Rows of a results file; a file without rows may be without a head, too."""
-    try:
-        text = response.content.decode("utf-8-sig")
-        read = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except (UnicodeDecodeError, csv.Error):
-        raise response.undocumented() from None
-    if not read:
-        return ()
-    head, *rows = read
-    if not columns <= set(head) or any(len(row) != len(head) for row in rows):
-        raise response.undocumented()
-    return [dict(zip(head, row, strict=True)) for row in rows]
 
 
 def _job(response: Response) -> Mapping[str, Json]:

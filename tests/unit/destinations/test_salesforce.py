@@ -22,6 +22,7 @@ from reverse_etl.destinations.protocol import (
     RejectedRow,
 )
 from reverse_etl.destinations.salesforce import DESTINATION
+from reverse_etl.destinations.salesforce_csv import job_csv
 from reverse_etl.errors import (
     BatchRefusedError,
     ErrorClass,
@@ -730,7 +731,7 @@ def test_the_file_of_a_job_quotes_nests_and_places_children_together():
     ]
     of = batch(Action.UPSERT, *rows)
 
-    text = salesforce_bulk._csv(of, [each.key for each in rows]).decode()
+    text = job_csv(of, [each.key for each in rows]).decode()
 
     assert text == (
         f"{KEY},Name,N,L,Account.K__c,Address.City\n"
