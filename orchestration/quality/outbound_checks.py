@@ -1,4 +1,4 @@
-"""One blocking check per sync: are the rows of its model fit to leave?
+"""One blocking check per sync: are the rows that it may send fit to leave?
 
 A step of its own per sync, so that one sync's bad rows hold back that sync alone.
 """
@@ -21,13 +21,15 @@ from orchestration.quality.outbound_suite import (
     IS_BLOCKED,
     SUITE,
     column_rule,
+    consent_rule,
     row_rules,
 )
 from orchestration.quality.results import keep
 from orchestration.quality.validation import validate
 from orchestration.workspace import Workspace
-from reverse_etl.change_query import CONSENTS
+from reverse_etl.change_query import granted_query
 from reverse_etl.errors import ContractError
+from reverse_etl.planning import suppressions
 from reverse_etl.spec import CUSTOMER_COLUMN, SyncSpec
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.manifest import Manifest, Model, Relation
@@ -65,8 +67,8 @@ def build_outbound_check(
         name=key.name,
         blocking=True,
         pool=WAREHOUSE_POOL,
-        description=f"Every row is fit to leave for {spec.destination}: columns, key, shape, "
-        "consent.",
+        description=f"Every row that may be sent is fit to leave for {spec.destination}: "
+        "columns, key, shape.",
     )
     def fit_to_leave(
         context: dg.AssetCheckExecutionContext, tell: dg.ResourceParam[Tell]
@@ -98,7 +100,10 @@ def build_outbound_check(
 def judge_outbound_rows(
     warehouse: Warehouse, spec: SyncSpec, model: Model, *, now: datetime
 ) -> tuple[Outcome, ...]:
-    """Judge every row of the model; when its columns are not the documented ones, only that.
+    """Judge the rows that may be sent; when the columns are not the documented ones, only that.
+
+    Rows without consent are counted and not judged, however they look: planning never sends
+    them, and must get to the point of removing them.
 
     Raises:
         ContractError: The model is not in the warehouse.
@@ -119,27 +124,31 @@ def judge_outbound_rows(
         warehouse.columns(BLOCKED.schema, BLOCKED.name)
     )
     extra = {}
-    if spec.purpose is not None and CUSTOMER_COLUMN in found:
-        extra[HAS_CONSENT] = _has_consent(spec.purpose)
     if email is not None and has_blocked:
         extra[IS_BLOCKED] = _is_blocked(email)
     query = exp.select(
         *[exp.column(name, table="outgoing", quoted=True) for name in found],
         *[exp.alias_(flag, name) for name, flag in extra.items()],
     ).from_(exp.alias_(spec.relation.to_table(), "outgoing", table=True))
-    frame = all_rows(warehouse, query, [*found, *extra])
+    names = [*found, *extra]
+    asks_consent = spec.needs_consent and CUSTOMER_COLUMN in found
+    if asks_consent:
+        query = _with_consent(query, spec, warehouse)
+        names.append(HAS_CONSENT)
+    frame = all_rows(warehouse, query, names)
     columns = tuple(model.columns.values())
     shape = validate(frame[found], [column_rule(columns)], name=spec.model)
     if not shape[0].is_met:
         return shape
-    rules = row_rules(
-        columns,
-        key=spec.key,
-        has_purpose=spec.purpose is not None,
-        has_blocked_emails=has_blocked,
-        now=now,
+    rules = row_rules(columns, key=spec.key, has_blocked_emails=has_blocked, now=now)
+    if not asks_consent:
+        return (*shape, *validate(frame, rules, name=spec.model))
+    sendable = frame[frame[HAS_CONSENT].astype(bool)]
+    return (
+        *shape,
+        *validate(frame, [consent_rule()], name=spec.model),
+        *validate(sendable, rules, name=spec.model),
     )
-    return (*shape, *validate(frame, rules, name=spec.model))
 
 
 def _has_own_model(spec: SyncSpec) -> bool:
@@ -152,23 +161,19 @@ def _asset(spec: SyncSpec) -> str:
     return spec.model if _has_own_model(spec) else f"{spec.model}.{spec.name}"
 
 
-def _has_consent(purpose: str) -> exp.Expr:
-    """The customer has a row that grants the purpose, and none that does not."""
-    granting = _consents(purpose).where(exp.column("is_granted"))
-    refusing = _consents(purpose).where(exp.column("is_granted").is_(exp.true()).not_())
-    return exp.and_(exp.Exists(this=granting), exp.not_(exp.Exists(this=refusing)))
-
-
-def _consents(purpose: str) -> exp.Select:
-    return (
-        exp.select(exp.Literal.number(1))
-        .from_(exp.alias_(CONSENTS.to_table(), "consents", table=True))
-        .where(
-            exp.column(CUSTOMER_COLUMN, table="consents").eq(
-                exp.column(CUSTOMER_COLUMN, table="outgoing")
-            )
-        )
-        .where(exp.column("purpose", table="consents").eq(purpose))
+def _with_consent(
+    query: exp.Select, spec: SyncSpec, warehouse: Warehouse
+) -> exp.Select:
+    """The rows with whether a plan may send them. Granted customers are unique."""
+    granted = granted_query(
+        spec, suppressed=suppressions(warehouse), dialect=warehouse.dialect
+    )
+    customer = exp.column(CUSTOMER_COLUMN, table="outgoing", quoted=True)
+    is_granted = exp.column(CUSTOMER_COLUMN, table="granted").is_(exp.null()).not_()
+    return query.select(exp.alias_(is_granted, HAS_CONSENT)).join(
+        granted.subquery("granted"),
+        on=exp.cast(customer, "text").eq(exp.column(CUSTOMER_COLUMN, table="granted")),
+        join_type="left",
     )
 
 

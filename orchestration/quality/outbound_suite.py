@@ -1,8 +1,11 @@
 """What every row must be before it may leave, whoever receives it.
 
-Judged on every row of a sync_ model, never on a sample. The column set comes first: a missing
-column would make the other rules meaningless. Rules follow from what the model's YAML says of its
-columns (`config.meta.pii`, the house's names), so a new sync is covered the day it is written.
+Judged on every row of a sync_ model that may be sent, never on a sample. Rows without consent
+are no such rows: planning leaves them behind, and takes out of the destination those that it
+holds, which a rule must not prevent. They are counted, in amber. The column set comes first: a
+missing column would make the other rules meaningless. Rules follow from what the model's YAML
+says of its columns (`config.meta.pii`, the house's names), so a new sync is covered the day it is
+written.
 """
 
 from collections.abc import Sequence
@@ -10,6 +13,7 @@ from datetime import datetime, timedelta
 
 from orchestration.quality.expectations import (
     Expectation,
+    Severity,
     between,
     exactly_columns,
     filled,
@@ -23,8 +27,8 @@ from warehouse.manifest import ColumnInfo
 SUITE = "outbound_rows"
 
 HAS_CONSENT = "_has_consent"
-"""Column that the query adds: the customer has granted the sync's purpose, asked of the consent
-table itself and not of the model."""
+"""Column that the query adds: a plan may send the row. Asked of the consent table itself, in the
+words of planning, and not of the model."""
 
 IS_BLOCKED = "_is_blocked"
 """Column that the query adds: the e-mail address is one that a blocking rule names."""
@@ -40,26 +44,27 @@ def column_rule(columns: Sequence[ColumnInfo]) -> Expectation:
     return exactly_columns([column.name for column in columns])
 
 
+def consent_rule() -> Expectation:
+    """No row is in the model for nothing: one without consent is never sent."""
+    return one_of(HAS_CONSENT, [True], severity=Severity.WARNING)
+
+
 def row_rules(
     columns: Sequence[ColumnInfo],
     *,
     key: str,
-    has_purpose: bool,
     has_blocked_emails: bool,
     now: datetime,
 ) -> list[Expectation]:
-    """The rules over the rows of one sync_ model.
+    """The rules over the rows of one sync_ model that may be sent.
 
     Args:
         columns: The model's, as documented.
         key: Column that the destination matches on.
-        has_purpose: The rows are personal, so each needs consent.
         has_blocked_emails: The query says which e-mail addresses are blocked.
         now: Nothing has happened later, but for a day of clock skew. UTC without a zone.
     """
     rules = [filled(key), unique(key)]
-    if has_purpose:
-        rules.append(one_of(HAS_CONSENT, [True]))
     if has_blocked_emails:
         rules.append(one_of(IS_BLOCKED, [False]))
     for column in columns:

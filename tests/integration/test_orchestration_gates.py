@@ -161,16 +161,12 @@ def test_red_test_and_broken_model_leave_the_sync_unexecuted_and_the_last_good_t
         assert warehouse.query("select count(*) from core.customer_consents") == [(3,)]
 
 
-def test_row_without_consent_holds_back_the_sync_and_not_the_published_copy(workspace):
+def test_row_that_is_not_fit_holds_back_the_sync_and_not_the_published_copy(workspace):
     before = files_below(workspace.data_dir / "outbox")
-    change_model(
-        workspace,
-        "sync_files__customers",
-        "select customer_id, email, spent_amount, created_at "
-        "from {{ ref('dim_customers') }}",
-    )
     change_raw(
         workspace,
+        "update shop.customer set email = 'x', loaded_at = timestamp '2026-06-03' "
+        "where id = 1",
         "insert into shop.customer values "
         "(4, 'linus@nordvik.example', 1, timestamp '2026-01-01', timestamp '2026-06-03')",
     )
@@ -182,10 +178,37 @@ def test_row_without_consent_holds_back_the_sync_and_not_the_published_copy(work
     ]
     assert (
         "fit_to_leave of activation/sync_files__customers "
-        "(expect_column_values_to_be_in_set on _has_consent: 2 of 4 rows)"
+        "(expect_column_values_to_match_regex on email: 1 of 2 rows)"
     ) in summary.failures[0].message
     assert summary.skipped_steps == ("files__customers",)
     assert files_below(workspace.data_dir / "outbox") == before
+    assert published_customers(workspace) == [("1",), ("2",), ("3",), ("4",)]
+
+
+def test_rows_without_consent_stay_behind_and_a_withdrawal_leaves_all_the_same(
+    workspace,
+):
+    change_model(
+        workspace,
+        "sync_files__customers",
+        "select customer_id, email, spent_amount, created_at "
+        "from {{ ref('dim_customers') }}",
+    )
+    change_raw(
+        workspace,
+        "update shop.consent set is_granted = false, loaded_at = timestamp '2026-06-03' "
+        "where customer_id = 2",
+        "insert into shop.customer values "
+        "(4, 'no address', 1, timestamp '2026-01-01', timestamp '2026-06-03')",
+    )
+
+    summary = run_refresh(workspace, as_of=AS_OF)
+
+    assert summary.failures == ()
+    assert summary.checks.warned == 1
+    assert summary.sync_counts["files__customers"]["removed"] == 1
+    assert summary.sync_counts["files__customers"]["skipped_no_consent"] == 3
+    assert sent_keys(workspace) == ["1"]
     assert published_customers(workspace) == [("1",), ("2",), ("3",), ("4",)]
 
 

@@ -1,5 +1,6 @@
 """Great Expectations through our own words: what is met, what is broken, what is refused."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pandas as pd
@@ -48,15 +49,12 @@ FIT = {
     "cart_currency": "NOK",
     "order_count": 2,
     "ordered_at": datetime(2026, 6, 1),
-    "_has_consent": True,
     "_is_blocked": False,
 }
 
 
 def broken_rules(*rows: dict[str, object]) -> set[tuple[str, str | None]]:
-    rules = row_rules(
-        COLUMNS, key="customer_id", has_purpose=True, has_blocked_emails=True, now=NOW
-    )
+    rules = row_rules(COLUMNS, key="customer_id", has_blocked_emails=True, now=NOW)
     outcomes = validate(pd.DataFrame(list(rows)), rules, name="outgoing")
     return {
         (outcome.expectation.name, outcome.expectation.column)
@@ -134,12 +132,6 @@ def test_unwanted_shape_is_found():
 
 def test_row_that_is_fit_to_leave_breaks_no_rule():
     assert broken_rules(FIT) == set()
-
-
-def test_row_without_consent_may_not_leave():
-    assert broken_rules(FIT | {"_has_consent": False}) == {
-        ("expect_column_values_to_be_in_set", "_has_consent")
-    }
 
 
 def test_blocked_address_may_not_leave():
@@ -276,6 +268,54 @@ def test_consent_that_contradicts_itself_is_none(warehouse):
     assert broken_over(warehouse) == [
         "expect_column_values_to_be_in_set on _has_consent: 1 of 2 rows"
     ]
+
+
+def test_suppressed_customer_has_no_consent_whatever_was_granted(warehouse):
+    warehouse.execute(
+        "create table core.suppressed_customers as select 'c2' as customer_id"
+    )
+
+    assert broken_over(warehouse) == [
+        "expect_column_values_to_be_in_set on _has_consent: 1 of 2 rows"
+    ]
+
+
+def test_rows_without_consent_are_counted_and_do_not_hold_the_others_back(warehouse):
+    warehouse.execute(
+        "insert into activation.sync_mailer__people values "
+        "('c3', 'no address'), ('c2', null), (null, 'linus@x.no')"
+    )
+    warehouse.execute("delete from core.customer_consents where customer_id = 'c2'")
+
+    outcomes = judge_outbound_rows(warehouse, SYNC, OUTGOING, now=NOW)
+    broken = [outcome for outcome in outcomes if not outcome.is_met]
+
+    assert [str(outcome) for outcome in broken] == [
+        "expect_column_values_to_be_in_set on _has_consent: 4 of 5 rows"
+    ]
+    assert not broken[0].expectation.is_critical
+
+
+def test_one_bad_row_with_consent_holds_back_the_sync(warehouse):
+    warehouse.execute("insert into activation.sync_mailer__people values ('c2', 'x')")
+
+    outcomes = judge_outbound_rows(warehouse, SYNC, OUTGOING, now=NOW)
+    broken = [outcome for outcome in outcomes if not outcome.is_met]
+
+    assert [str(outcome) for outcome in broken] == [
+        "expect_column_values_to_be_unique on customer_id: 2 of 3 rows",
+        "expect_column_values_to_match_regex on email: 1 of 3 rows",
+    ]
+    assert all(outcome.expectation.is_critical for outcome in broken)
+
+
+def test_taking_people_out_of_a_list_asks_for_no_consent(warehouse):
+    warehouse.execute("drop table core.customer_consents")
+    spec = replace(SYNC, mode=Mode.REMOVE)
+
+    outcomes = judge_outbound_rows(warehouse, spec, OUTGOING, now=NOW)
+
+    assert all(outcome.is_met for outcome in outcomes)
 
 
 def test_address_that_a_blocking_rule_names_may_not_leave(warehouse):

@@ -434,8 +434,8 @@ def test_a_purpose_that_nobody_was_asked_for_is_an_error_and_no_withdrawal(world
 
     with pytest.raises(
         SpecError,
-        match="purpose 'email_marketting', which no row of core.customer_consents has"
-        ".*: email_marketing, sms_marketing, analytics",
+        match=r"purpose 'email_marketting', which no row of core\.customer_consents has"
+        r".*: email_marketing, sms_marketing, analytics",
     ):
         world.run(destination)
 
