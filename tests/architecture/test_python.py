@@ -171,6 +171,8 @@ _SKELETON_TEXTS = {
     "reverse_etl/destinations/postgres.py": "import psycopg\n",
     "reverse_etl/destinations/postgres_connection.py": "import psycopg\n",
     "reverse_etl/destinations/postgres_rows.py": "import psycopg\n",
+    "reverse_etl/destinations/postgres_target.py": "import psycopg\n",
+    "reverse_etl/destinations/postgres_transaction.py": "import psycopg\n",
     "reverse_etl/transport.py": "import httpx\n",
     "orchestration/quality/suites.py": "import great_expectations\n",
 }

@@ -13,12 +13,13 @@ from typing import Self
 import psycopg
 import pytest
 
-from reverse_etl.destinations import postgres
+from reverse_etl.destinations import postgres_transaction
 from reverse_etl.destinations.postgres import (
     CAPABILITIES,
     DESTINATION,
     PostgresDestination,
 )
+from reverse_etl.destinations.postgres_failures import no_entry_code
 from reverse_etl.destinations.protocol import Batch, Opening, Record
 from reverse_etl.errors import (
     BatchRefusedError,
@@ -496,7 +497,7 @@ def test_a_commit_whose_answer_stays_lost_is_in_doubt(table):
 
 
 def test_a_lock_of_somebody_else_is_not_waited_for_without_end(table, monkeypatch):
-    monkeypatch.setattr(postgres, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(postgres_transaction, "LOCK_TIMEOUT", "50ms")
     table.execute("insert into people (id) values ('a')")
     other = psycopg.connect(table.url)
     other.execute("update people set name = 'held'")
@@ -699,7 +700,7 @@ def test_a_door_that_stays_shut_is_not_knocked_on_again(
     ],
 )
 def test_only_what_stays_so_counts_as_a_shut_door(said, code):
-    assert postgres.no_entry_code(said) == code
+    assert no_entry_code(said) == code
 
 
 def test_syncs_that_come_first_at_the_same_time_do_not_disturb_each_other(table):
