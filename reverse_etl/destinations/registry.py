@@ -12,7 +12,7 @@ of them needs stands in the way of the others.
 import dataclasses
 import importlib
 import importlib.util
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from reverse_etl.accounts import (
@@ -25,22 +25,20 @@ from reverse_etl.accounts import (
     effective_limits,
     read_accounts,
 )
-from reverse_etl.change_query import gentlest_removal
 from reverse_etl.destinations.custom_http import read_custom_types
 from reverse_etl.destinations.protocol import (
-    ANY_ASSOCIATION,
     Capabilities,
     DestinationType,
     Opened,
     Opening,
     RateLimit,
 )
+from reverse_etl.destinations.sync_checks import listed, problems_of
 from reverse_etl.errors import (
     SpecError,
     SyncConfigurationError,
     UnknownDestinationError,
 )
-from reverse_etl.modes import Mode, Removal
 from reverse_etl.spec import SyncSpec
 from reverse_etl.transport import HttpOptions
 from reverse_etl.yaml_reading import nearest
@@ -151,9 +149,9 @@ def capabilities_of(spec: SyncSpec, accounts: Accounts = NO_ACCOUNTS) -> Capabil
         raise SpecError(
             f"{_place(spec)}: destination '{spec.destination}' has no object "
             f"'{spec.object}'.{nearest(spec.object, kind.objects)} "
-            f"It has: {_listed(kind.objects)}."
+            f"It has: {listed(kind.objects)}."
         )
-    problem = next(_problems(spec, found), None)
+    problem = next(problems_of(spec, found), None)
     if problem is not None:
         raise SpecError(f"{_place(spec)}: {problem}")
     return found
@@ -228,88 +226,6 @@ def _type_of(spec: SyncSpec, accounts: Accounts) -> DestinationType:
         return destination_type(spec.destination, accounts)
     except UnknownDestinationError as error:
         raise UnknownDestinationError(f"{_place(spec)}: {error}") from None
-
-
-def _problems(spec: SyncSpec, found: Capabilities) -> Iterator[str]:
-    """What the destination cannot do of what the sync asks, for people."""
-    with_object = f"destination '{spec.destination}' with '{spec.object}'"
-    if spec.mode not in found.modes:
-        yield f"mode '{spec.mode}' is none that {with_object} does. {_known(found.modes)}"
-    removals = {Removal.NOTHING, *found.removals}
-    for setting, removal in (
-        ("on_remove", spec.on_removal),
-        ("on_withdrawal", spec.on_withdrawal),
-    ):
-        if removal is not None and removal not in removals:
-            yield (
-                f"{setting} '{removal}' is nothing that {with_object} does. "
-                f"{_known(removals)}"
-            )
-    if spec.mode is Mode.MIRROR and spec.on_removal is Removal.NOTHING:
-        yield "mode 'mirror' takes away what left; with on_remove 'nothing' use 'upsert'."
-    yield from _match_problems(spec, found)
-    yield from _association_problems(spec, found)
-    yield from _removal_problems(spec, found)
-    settings = (*found.settings, *found.optional_settings)
-    for name in spec.settings:
-        if name not in settings:
-            yield (
-                f"{with_object} has no setting '{name}'.{nearest(name, settings)} "
-                + (_known(settings))
-            )
-    missing = [name for name in found.settings if name not in spec.settings]
-    if missing:
-        yield f"{with_object} needs settings.{' and settings.'.join(missing)}."
-
-
-def _removal_problems(spec: SyncSpec, found: Capabilities) -> Iterator[str]:
-    """Records that would stay though they are to leave, because nobody said how."""
-    is_whole_run = found.max_batch_rows is None
-    if is_whole_run or not found.removals or gentlest_removal(found.removals):
-        return
-    withdraws = spec.needs_consent and spec.mode is not Mode.APPEND
-    says_how = spec.on_withdrawal or spec.on_removal is Removal.DELETE
-    if spec.mode is Mode.MIRROR and spec.on_removal is None:
-        yield f"'{spec.destination}' has no gentler way than to delete: give on_remove."
-    elif withdraws and not says_how:
-        yield (
-            f"'{spec.destination}' has no gentler way than to delete: say with "
-            "on_withdrawal what happens to a record whose consent is gone."
-        )
-
-
-def _match_problems(spec: SyncSpec, found: Capabilities) -> Iterator[str]:
-    known = found.match_fields
-    given = [each.identifier for each in spec.match]
-    for name in given:
-        if known and name not in known:
-            yield (
-                f"match: '{spec.destination}' finds no '{spec.object}' by '{name}'."
-                f"{nearest(name, known)} {_known(known)}"
-            )
-    missing = [name for name in known if name not in given]
-    if found.requires_all_match_fields and missing and (given or len(known) > 1):
-        yield f"match: '{spec.destination}' needs {' and '.join(missing)} too."
-
-
-def _association_problems(spec: SyncSpec, found: Capabilities) -> Iterator[str]:
-    if found.associations == ANY_ASSOCIATION:
-        return
-    for each in spec.associations:
-        if each.name not in found.associations:
-            yield (
-                f"associations: '{spec.destination}' ties no '{spec.object}' to "
-                f"'{each.name}'.{nearest(each.name, found.associations)} "
-                f"{_known(found.associations)}"
-            )
-
-
-def _known(names: Iterable[str]) -> str:
-    return f"Known: {_listed(names)}."
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(str(name) for name in names)) or "none"
 
 
 def _place(spec: SyncSpec) -> str:
