@@ -10,6 +10,9 @@ from pathlib import PurePosixPath
 
 Sources = Mapping[str, str]
 
+_MOST_LINES_OF_A_CONNECTOR = 250
+"""What somebody reads in one sitting, docstrings and imports included."""
+
 ROOMS = (
     "audiences",
     "cli",
@@ -44,6 +47,16 @@ def no_module_has_a_vague_name(sources: Sources) -> list[str]:
             _VAGUE_NAMES.match(part)
             for part in PurePosixPath(path).with_suffix("").parts
         )
+    ]
+
+
+def connectors_are_read_in_one_sitting(sources: Sources) -> list[str]:
+    return [
+        f"{path} has {count} lines, over {_MOST_LINES_OF_A_CONNECTOR}. Move one idea of it "
+        "into a module beside it: docs/how-to/add-a-destination.md."
+        for path, text in sources.items()
+        if path.startswith("reverse_etl/destinations/")
+        and (count := len(text.splitlines())) > _MOST_LINES_OF_A_CONNECTOR
     ]
 
 
@@ -126,6 +139,7 @@ def _constant_text(node: ast.JoinedStr) -> str:
 RULES = (
     modules_say_what_lives_in_them,
     no_module_has_a_vague_name,
+    connectors_are_read_in_one_sitting,
     printing_is_for_the_command_line,
     broad_excepts_give_their_reason,
     sql_is_not_built_from_strings,

@@ -17,6 +17,10 @@ BROKEN: list[tuple[Rule, Sources]] = [
     (python_rules.modules_say_what_lives_in_them, {"demo/world.py": "x = 1"}),
     (python_rules.no_module_has_a_vague_name, {"demo/utils.py": ""}),
     (python_rules.no_module_has_a_vague_name, {"demo/helpers/dates.py": ""}),
+    (
+        python_rules.connectors_are_read_in_one_sitting,
+        {"reverse_etl/destinations/crm.py": "x = 1\n" * 251},
+    ),
     (python_rules.printing_is_for_the_command_line, {"demo/world.py": "print(1)"}),
     (
         python_rules.printing_is_for_the_command_line,
@@ -42,6 +46,8 @@ BROKEN: list[tuple[Rule, Sources]] = [
 
 WELL_MADE: Sources = {
     "cli/main.py": '"""The command line."""\nprint(f"select one of {choices}")',
+    "demo/long.py": '"""Long."""\n' + "x = 1\n" * 250,
+    "reverse_etl/destinations/crm.py": '"""A CRM."""\n' + "x = 1\n" * 249,
     "demo/__main__.py": '"""Runs the demo."""\nprint(1)',
     "demo/world.py": (
         '"""The demo\'s world."""\n'
