@@ -35,6 +35,10 @@ OP_COLUMN = "_op"
 
 _UNFINISHED_PREFIX = ".unfinished-"
 
+_FOLDER_MODE = 0o750
+_FILE_MODE = 0o640
+"""The rows are personal data: owner and group read them, nobody else on the machine does."""
+
 
 class RunFiles(NamedTuple):
     """The files of a run: where they are, and their names, the manifest's last."""
@@ -73,7 +77,7 @@ def written_run(outbox: Path, batch: Batch, options: FileOptions) -> Iterator[Ru
         with _told(sync_folder):
             for leftover in sync_folder.glob(f"{_UNFINISHED_PREFIX}*"):
                 shutil.rmtree(leftover)
-            unfinished.mkdir(parents=True)
+            unfinished.mkdir(_FOLDER_MODE, parents=True)
             names = _write_files(batch, unfinished, options)
         yield RunFiles(unfinished, names)
     finally:
@@ -125,6 +129,9 @@ def _write_files(batch: Batch, folder: Path, options: FileOptions) -> tuple[str,
     with (folder / MANIFEST).open("wb") as file:
         file.write(json.dumps(manifest, indent=2).encode() + b"\n")
         to_disk(file)
+    for path in folder.iterdir():
+        # Never more than the process's own mask allows.
+        path.chmod(path.stat().st_mode & _FILE_MODE)
     folder_to_disk(folder)
     return (*(str(entry["name"]) for entry in described), MANIFEST)
 

@@ -89,6 +89,23 @@ def test_send_writes_changes_with_their_operation(destination, folder):
     ]
 
 
+def test_only_owner_and_group_may_read_what_was_written(tmp_path, folder):
+    destination = with_options(tmp_path, formats=(Format.CSV, Format.PARQUET))
+
+    destination.send(batch())
+
+    allowed = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert {name for name in allowed if not name.startswith(".")} == {
+        "changes.csv",
+        "changes.parquet",
+        "full.csv",
+        "full.parquet",
+        "manifest.json",
+    }
+    assert all(mode & ~0o640 == 0 for mode in allowed.values())
+    assert folder.stat().st_mode & 0o777 & ~0o750 == 0
+
+
 def test_send_writes_everything_that_should_be_held(destination, folder):
     destination.send(batch())
 
