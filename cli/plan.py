@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from orchestration.sync_progress import duration
 from reverse_etl.plan import Sample, SyncPlan
 from reverse_etl.spec import SyncSpec
+from reverse_etl.wording import counted
 
 _LABEL_WIDTH = 15
 
@@ -46,7 +47,10 @@ def render_plan(spec: SyncSpec, plan: SyncPlan) -> str:
     if counts.planned:
         lines.append(_line("requests", _cost(plan)))
     lines += [
-        _line("converts" if position == 0 else "", f"{what}, {rows:,} rows")
+        _line(
+            "converts" if position == 0 else "",
+            f"{what}, {counted(rows, 'row', 'rows')}",
+        )
         for position, (what, rows) in enumerate(plan.conversions.items())
     ]
     lines += [
@@ -78,7 +82,8 @@ def _details(plan: SyncPlan) -> Iterable[str]:
     if counts.unknown_change:
         yield _line(
             "",
-            f"changed: {counts.unknown_change:,} are sent again: asked for, or an answer was lost",
+            f"changed: {counted(counts.unknown_change, 'is', 'are')} sent again: asked for, or "
+            "an answer was lost",
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from cli.progress import ProgressPrinter
 from orchestration.workspace import Workspace
+from reverse_etl.wording import counted
 from warehouse.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -216,7 +217,10 @@ def _reset(workspace: Workspace, options: argparse.Namespace) -> str:
 
     ((_, status),) = statuses(workspace, name=options.name)
     if not options.yes:
-        held = f"{status.held:,} rows that its destination holds by our record"
+        held = (
+            f"{counted(status.held, 'row', 'rows')} that its destination holds by our "
+            "record"
+        )
         then = (
             f"takes the {held} to be as the model has them now, so that only what changes "
             "from here is sent"
@@ -233,22 +237,28 @@ def _reset(workspace: Workspace, options: argparse.Namespace) -> str:
         )
     done = reset(workspace, options.name, as_sent=options.as_sent)
     taken = (
-        f" {done.taken_as_sent:,} rows of the model count as sent."
+        f" {counted(done.taken_as_sent, 'row of the model counts', 'rows of the model count')}"
+        " as sent."
         if options.as_sent
         else " The next run is a first one."
     )
-    return f"{options.name} is reset: {done.forgotten:,} rows are forgotten.{taken}"
+    forgotten = counted(done.forgotten, "row is", "rows are")
+    return f"{options.name} is reset: {forgotten} forgotten.{taken}"
 
 
 def _resend(workspace: Workspace, options: argparse.Namespace) -> str:
     from orchestration.sync_operations import resend
 
     found = resend(workspace, options.name, keys=None if options.all else options.rows)
-    text = f"{found:,} rows of {options.name} are sent again with the next run"
-    if options.rows and found < len(set(options.rows)):
-        text += (
-            f"; {len(set(options.rows)) - found:,} of the keys are not held by our record, "
-            "so they go if the model has them"
+    name = options.name
+    sent = counted(found, f"row of {name} is", f"rows of {name} are")
+    text = f"{sent} sent again with the next run"
+    missing = 0 if options.all else len(set(options.rows)) - found
+    if missing > 0:
+        text += "; " + counted(
+            missing,
+            "of the keys is not held by our record, so it goes if the model has it",
+            "of the keys are not held by our record, so they go if the model has them",
         )
     return f"{text}."
 
@@ -259,12 +269,20 @@ def _retry(workspace: Workspace, options: argparse.Namespace) -> str:
 
     in_doubt = None if options.in_doubt is None else InDoubt(options.in_doubt)
     done = retry(workspace, options.name, in_doubt=in_doubt)
-    text = f"{done.rejected:,} refused rows of {options.name} are tried again"
+    name = options.name
+    refused = counted(
+        done.rejected, f"refused row of {name} is", f"refused rows of {name} are"
+    )
+    text = f"{refused} tried again"
     match in_doubt:
         case InDoubt.RESEND:
-            text += f"; {done.in_doubt:,} rows in doubt are sent again"
+            doubted = counted(done.in_doubt, "row in doubt is", "rows in doubt are")
+            text += f"; {doubted} sent again"
         case InDoubt.DELIVERED:
-            text += f"; {done.in_doubt:,} rows in doubt count as delivered"
+            doubted = counted(
+                done.in_doubt, "row in doubt counts", "rows in doubt count"
+            )
+            text += f"; {doubted} as delivered"
     return f"{text}, with the next run."
 
 

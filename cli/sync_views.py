@@ -25,6 +25,7 @@ from reverse_etl.history import (
 )
 from reverse_etl.row_outlook import RowOutlook
 from reverse_etl.spec import SyncSpec
+from reverse_etl.wording import counted
 
 _LABEL_WIDTH = 15
 
@@ -64,16 +65,21 @@ def render_status(spec: SyncSpec, status: SyncStatus) -> str:
         lines.append(
             _line("unfinished", "a run is not over; the next one goes on with it")
         )
-    lines.append(_line("holds", f"{status.held:,} rows by our record"))
+    lines.append(_line("holds", f"{_rows(status.held)} by our record"))
     if status.unknown:
         lines.append(
-            _line("", f"{status.unknown:,} of them are sent again with the next run")
+            _line(
+                "",
+                f"{counted(status.unknown, 'of them is', 'of them are')} sent again with "
+                "the next run",
+            )
         )
     if status.in_doubt:
         lines.append(
             _line(
                 "in doubt",
-                f"{status.in_doubt:,} rows wait for a person: look into the destination, "
+                f"{counted(status.in_doubt, 'row waits', 'rows wait')} for a person: look "
+                "into the destination, "
                 f"then `kenning sync retry {spec.name} --in-doubt resend` or `delivered`",
             )
         )
@@ -87,7 +93,7 @@ def render_status(spec: SyncSpec, status: SyncStatus) -> str:
             _line(
                 "",
                 f"{status.dead:,} of them {DEAD_AFTER_ATTEMPTS} times or for "
-                f"{DEAD_AFTER.days} days: they need somebody",
+                f"{DEAD_AFTER.days} days: somebody has to look",
             )
         )
     if status.approved is not None:
@@ -104,8 +110,8 @@ def _last_run(run: LastRun | None) -> Iterable[str]:
     moment = run.finished_at or run.started_at
     yield _line(
         "last run",
-        f"{run.status} at {_moment(moment)}, {_many(run.planned, 'row')} planned, "
-        f"{_many(run.requests, 'request')} ({run.run_id})",
+        f"{run.status} at {_moment(moment)}, {_rows(run.planned)} planned, "
+        f"{counted(run.requests, 'request', 'requests')} ({run.run_id})",
     )
     if run.resume_at is not None:
         yield _line("", f"goes on after {_moment(run.resume_at)}")
@@ -303,7 +309,7 @@ _REPEATS: Mapping[str, str] = {
 def _batch(found: Capabilities) -> str:
     if found.max_batch_rows is None:
         return "a whole run at once"
-    text = f"{found.max_batch_rows:,} rows"
+    text = _rows(found.max_batch_rows)
     if found.max_batch_bytes is not None:
         text += f", {found.max_batch_bytes:,} bytes"
     return f"{text}; up to {found.max_workers} at once"
@@ -317,8 +323,8 @@ def _indented(label: str, text: str) -> str:
     return f"    {label:<{_LABEL_WIDTH - 2}}{text}"
 
 
-def _many(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+def _rows(count: int) -> str:
+    return counted(count, "row", "rows")
 
 
 def _moment(moment: datetime | None) -> str:

@@ -26,6 +26,7 @@ from orchestration.quality.outbound_checks import outbound_step
 from orchestration.resources import build_resources
 from orchestration.summary import RunSummary, summarise
 from orchestration.sync_assets import SEAL_TAG, sync_key
+from orchestration.sync_operations import check_seal
 from orchestration.sync_setup import (
     choose_specs,
     open_sync_destination,
@@ -38,6 +39,7 @@ from orchestration.workspace import (
     format_instant,
     read_manifest,
 )
+from reverse_etl.errors import SyncConfigurationError
 from reverse_etl.spec import SyncSpec
 
 
@@ -86,21 +88,38 @@ def run_syncs(
         as_of: Now, for the checks.
         tell: Hears the progress.
 
+    Returns:
+        What came of it. Of several syncs, one whose destination lacks something in the
+        environment has failed with what is missing, and the others went.
+
     Raises:
         UnknownSyncError: No sync has that name.
-        SyncConfigurationError: A destination lacks something in the environment; nothing was
-            tested and nothing sent.
+        SyncConfigurationError: No destination can be opened; nothing was tested and nothing
+            sent.
+        DriftedPlanError: The plan is not that of the seal any more; the same.
     """
     chosen = choose_specs(workspace, name=name)
-    accounts = project_accounts(workspace)
-    for spec in chosen:
-        with open_sync_destination(workspace, set_up(spec, accounts)):
-            pass
+    _check_any_opens(workspace, chosen)
+    if name is not None and seal is not None:
+        check_seal(workspace, name, seal=seal)
     if at_once > 1 and len(chosen) > 1:
         return _run_at_once(workspace, chosen, at_once=at_once, as_of=as_of, tell=tell)
     job = SEND if name is None else send_job_name(chosen[0])
     tags = {} if seal is None else {SEAL_TAG: seal}
     return run_job(workspace, job, as_of=as_of, tags=tags, tell=tell)
+
+
+def _check_any_opens(workspace: Workspace, specs: Sequence[SyncSpec]) -> None:
+    """Refuse before anything is tested when nothing could be sent."""
+    accounts = project_accounts(workspace)
+    refusals = []
+    for spec in specs:
+        try:
+            with open_sync_destination(workspace, set_up(spec, accounts)):
+                return
+        except SyncConfigurationError as error:
+            refusals.append(error)
+    raise refusals[0]
 
 
 def _run_at_once(

@@ -31,11 +31,16 @@ from reverse_etl.destinations.registry import (
     limits_of,
 )
 from reverse_etl.engine import plan_sync
-from reverse_etl.errors import ContractError, SpecError, SyncConfigurationError
+from reverse_etl.errors import (
+    ContractError,
+    DriftedPlanError,
+    SpecError,
+    SyncConfigurationError,
+)
 from reverse_etl.history import RowHistory, SyncStatus, row_history, sync_status
 from reverse_etl.ledger import Ledger
 from reverse_etl.operations import InDoubt, Reset, Retried
-from reverse_etl.plan import SyncPlan
+from reverse_etl.plan import SyncPlan, drifted
 from reverse_etl.row_outlook import RowOutlook, row_outlook
 from reverse_etl.spec import SyncSpec
 from warehouse.connection import Warehouse, open_warehouse
@@ -110,6 +115,19 @@ def plan_syncs(
             (setup, _plan(setup, warehouse, ledger, with_samples=with_samples))
             for setup in setups
         )
+
+
+def check_seal(workspace: Workspace, name: str, *, seal: str) -> None:
+    """Know that the plan a person looked at is still the plan, before anything is tested.
+
+    The run asks again, in the transaction that it sends from.
+
+    Raises:
+        DriftedPlanError: It is not.
+    """
+    with _decided(workspace, name) as (_, plan, _):
+        if plan.seal != seal:
+            raise DriftedPlanError(drifted(plan, seal=seal))
 
 
 def approve(

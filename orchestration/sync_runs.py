@@ -20,6 +20,7 @@ from reverse_etl.history import SyncStatus, sync_status
 from reverse_etl.ledger import Control
 from reverse_etl.snapshot import RunStatus
 from reverse_etl.spec import SyncSpec
+from reverse_etl.wording import counted
 from warehouse.connection import open_warehouse
 
 MAX_REJECTED_RATE = 0.05
@@ -158,13 +159,20 @@ def concerns(run: SyncRun) -> tuple[str, ...]:
     report, status = run.report, run.status
     if report is not None and report.rejected > MAX_REJECTED_RATE * report.planned:
         found.append(
-            f"{report.rejected:,} of {report.planned:,} rows were refused "
+            f"{report.rejected:,} of {counted(report.planned, 'row was', 'rows were')} refused "
             f"({report.rejected / report.planned:.0%}, limit {MAX_REJECTED_RATE:.0%})"
         )
     if status.dead:
-        found.append(f"{status.dead:,} rows have been refused for too long")
+        found.append(
+            f"{counted(status.dead, 'row has', 'rows have')} been refused for too long"
+        )
     if status.in_doubt:
-        found.append(f"{status.in_doubt:,} rows are in doubt and wait for a person")
+        found.append(
+            f"{counted(status.in_doubt, 'row is in doubt and waits', 'rows are in doubt and wait')}"
+            " for a person"
+        )
     if report is not None and report.status is RunStatus.SUCCEEDED and report.left:
-        found.append(f"{report.left:,} rows of the plan have no outcome")
+        found.append(
+            f"{counted(report.left, 'row of the plan has', 'rows of the plan have')} no outcome"
+        )
     return tuple(found)

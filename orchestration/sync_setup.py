@@ -24,6 +24,7 @@ from reverse_etl.destinations.registry import (
     open_destination,
 )
 from reverse_etl.engine import RunOptions
+from reverse_etl.errors import MissingCredentialError
 from reverse_etl.ledger import Ledger, open_ledger
 from reverse_etl.ledger_tables import URL_VARIABLE
 from reverse_etl.rate_limits import SharedRateLimiter, open_rate_limiter
@@ -141,11 +142,16 @@ def open_sync_destination(
     """The sync's destination, asked no faster than its account allows.
 
     Raises:
-        SyncConfigurationError: It lacks a credential.
+        MissingCredentialError: It lacks a credential; names the sync that is not sent.
     """
     http = HttpOptions()
     if limiter is not None:
         http = replace(http, limiter=limiter)
-    return open_destination(
-        setup.spec, os.environ, workspace.data_dir, http, setup.accounts
-    )
+    try:
+        return open_destination(
+            setup.spec, os.environ, workspace.data_dir, http, setup.accounts
+        )
+    except MissingCredentialError as error:
+        raise MissingCredentialError(
+            f"Sync '{setup.spec.name}' was not sent. {error}"
+        ) from None

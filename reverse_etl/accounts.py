@@ -28,7 +28,7 @@ from reverse_etl.destinations.protocol import (
     LimitKind,
     RateLimit,
 )
-from reverse_etl.errors import SyncConfigurationError
+from reverse_etl.errors import MissingCredentialError, SyncConfigurationError
 from reverse_etl.transport import Secret
 from reverse_etl.yaml_reading import Item, nearest, optional, read_yaml
 
@@ -133,7 +133,7 @@ def credentials(
     """The account's credentials by name.
 
     Raises:
-        SyncConfigurationError: One is missing that has no default. Names every missing
+        MissingCredentialError: One is missing that has no default. Names every missing
             variable, no value.
     """
     found: dict[str, Secret] = {}
@@ -152,7 +152,7 @@ def credentials(
         else:
             found[credential.name] = Secret(text)
     if missing:
-        raise SyncConfigurationError(
+        raise MissingCredentialError(
             f"The destination '{account.name}' needs {' and '.join(missing)} in the "
             f"environment. The page of '{account.type_name}' under docs/destinations/ "
             "says what they are."

@@ -46,7 +46,7 @@ from reverse_etl.ledger import (
     Writing,
 )
 from reverse_etl.modes import Action, Mode, Op
-from reverse_etl.plan import SyncPlan
+from reverse_etl.plan import SyncPlan, drifted
 from reverse_etl.plan_rows import CONSENT_TTL_S, PlanRows
 from reverse_etl.planning import PlannedRun, planned_run, withdrawn_since
 from reverse_etl.records import RecordReader, Unsendable, record_reader
@@ -64,6 +64,7 @@ from reverse_etl.sending import Errand, Sender, SendPolicy
 from reverse_etl.snapshot import Outcomes, RunStatus, SyncRecord
 from reverse_etl.spec import SyncSpec
 from reverse_etl.verdicts import Rules, Stop, StopReason, recovered
+from reverse_etl.wording import counted
 from warehouse.connection import Warehouse
 from warehouse.values import Value
 
@@ -357,8 +358,10 @@ def _one_pass(run: _Run, turn: _Pass) -> tuple[RunReport, _Pass | None]:
             approved = run.ledger.told(run.spec.name, Control.APPROVAL)
             is_held = plan.is_held and plan.seal != approved
             # What follows from a plan that was looked at was looked at with it.
-            if turn.number == 1 and run.options.seal not in (None, plan.seal):
-                return _drifted(run, run_id, planned), None
+            seal = run.options.seal
+            if turn.number == 1 and seal is not None and seal != plan.seal:
+                message = drifted(plan, seal=seal)
+                return _kept_back(run, run_id, planned, message), None
             if is_held and not planned.lets_withdrawals_go:
                 return _held(run, run_id, planned), None
             run.record.follow_source(planned.compared)
@@ -623,7 +626,8 @@ def _end(run: _Run, done: _Done, stop: Stop | None) -> None:
         f"{done.status}: {outcomes.removed} removed, {outcomes.changed} changed, "
         f"{outcomes.added} added, {outcomes.rejected} rejected, {outcomes.in_doubt} in "
         f"doubt, {outcomes.cancelled} not sent, "
-        f"{done.planned - outcomes.total} left, {done.requests} requests"
+        f"{done.planned - outcomes.total} left, "
+        f"{counted(done.requests, 'request', 'requests')}"
     )
 
 
@@ -689,7 +693,8 @@ def _logged(run: _Run) -> Tell:
                 told_share = share
                 run.log(f"{event.answered:,} of {event.planned:,} rows answered")
         elif isinstance(event, BatchTroubled):
-            run.log(f"a batch of {event.rows:,} rows: {event.reason}, {event.fate}")
+            rows = counted(event.rows, "row", "rows")
+            run.log(f"a batch of {rows}: {event.reason}, {event.fate}")
         elif isinstance(event, Waiting):
             run.log(f"waiting for {event.seconds:.0f} s")
 
@@ -713,15 +718,6 @@ def _still_paused(run_id: str, resume_at: datetime | None) -> _Done:
         message=f"The account's quota is used up; the run goes on {moment}.",
         resume_at=resume_at,
     )
-
-
-def _drifted(run: _Run, run_id: str, planned: PlannedRun) -> RunReport:
-    message = (
-        f"Sync '{run.spec.name}' is not what it was when its plan was looked at (seal "
-        f"{run.options.seal}, now {planned.plan.seal}). Nothing was sent. Look at "
-        f"`kenning sync plan {run.spec.name}` again."
-    )
-    return _kept_back(run, run_id, planned, message)
 
 
 def _held(run: _Run, run_id: str, planned: PlannedRun) -> RunReport:
@@ -792,7 +788,7 @@ def _held_message(run: _Run, plan: SyncPlan, sent: str) -> str:
 
 
 def _unchanged(run: _Run, run_id: str, planned: PlannedRun) -> RunReport:
-    run.log(f"nothing changed, {planned.counts.unchanged} rows as they were")
+    run.log(f"nothing changed, {planned.counts.unchanged} unchanged")
     report = replace(
         _empty_report(run, run_id, RunStatus.SUCCEEDED, None), seal=planned.plan.seal
     )

@@ -52,12 +52,20 @@ class SpecError(SyncConfigurationError):
     """An exposure's `meta.sync` cannot be read as a sync."""
 
 
+class MissingCredentialError(SyncConfigurationError):
+    """The environment lacks what a destination is opened with."""
+
+
 class UnknownDestinationError(SyncConfigurationError):
     """The registry has no destination of that name."""
 
 
 class ContractError(ReverseEtlError):
     """The model or its data is not what the sync needs; fix it, then rerun."""
+
+
+class DriftedPlanError(ReverseEtlError):
+    """The plan is not the one that a person looked at. Look again."""
 
 
 class DeliveryError(ReverseEtlError):

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from reverse_etl.counts import Counts
 from reverse_etl.spec import Guards
+from reverse_etl.wording import counted
 
 
 class Guard(StrEnum):
@@ -101,7 +102,8 @@ def _empty_source(counts: Counts, guards: Guards) -> list[GuardFinding]:
     return [
         GuardFinding(
             Guard.EMPTY_SOURCE,
-            f"the model is empty while the destination holds {counts.held:,} rows",
+            f"the model is empty while the destination holds "
+            f"{counted(counts.held, 'row', 'rows')}",
         )
     ]
 
@@ -135,7 +137,8 @@ def _rates(counts: Counts, guards: Guards, returning: int) -> list[GuardFinding]
         GuardFinding(
             guard,
             (
-                f"{count:,} would {verb}, against {held:,} rows that are held "
+                f"{count:,} would {verb}, against "
+                f"{counted(held, 'row that is', 'rows that are')} held "
                 f"({count / held:.1%}, limit {limit:.1%})"
             ),
         )
@@ -154,7 +157,8 @@ def _consent(counts: Counts, guards: Guards, previous: Previous) -> list[GuardFi
         return [
             GuardFinding(
                 Guard.MAX_CONSENT_DROP,
-                f"{gone:,} rows that left the model have no consent any more, of "
+                f"{counted(gone, 'row that left the model has', 'rows that left the model have')}"
+                " no consent any more, of "
                 f"{counts.held:,} that are held ({gone / counts.held:.1%}, limit "
                 f"{guards.max_consent_drop:.1%})",
             )
@@ -200,9 +204,9 @@ def _mapping(
     return [
         GuardFinding(
             Guard.MAPPING_CHANGE,
-            f"the mapping is another than at the last run, so {counts.change:,} rows "
-            "would be sent again. Approve it to send them, or reset the sync with "
-            "--as-sent to go on from here",
+            "the mapping is another than at the last run, so "
+            f"{counted(counts.change, 'row', 'rows')} would be sent again. Approve it to "
+            "send them, or reset the sync with --as-sent to go on from here",
         )
     ]
 
@@ -233,7 +237,7 @@ def _quota(requests: int, requests_left: int | None) -> list[GuardFinding]:
     return [
         GuardFinding(
             Guard.QUOTA,
-            f"the run needs about {requests:,} requests, and {requests_left:,} are left "
-            "of the account's day",
+            f"the run needs about {counted(requests, 'request', 'requests')}, and "
+            f"{counted(requests_left, 'is', 'are')} left of the account's day",
         )
     ]

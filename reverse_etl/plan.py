@@ -69,6 +69,15 @@ class SyncPlan:
         return self.counts.planned if self.is_held else 0
 
 
+def drifted(plan: SyncPlan, *, seal: str) -> str:
+    """What to say when a plan is not the one of the seal that a person looked at."""
+    return (
+        f"Sync '{plan.sync}' is not what it was when its plan was looked at (seal {seal}, "
+        f"now {plan.seal}). Nothing was sent. Look at `kenning sync plan {plan.sync}` "
+        "again."
+    )
+
+
 def request_count(
     counts: Counts, actions: Actions, *, max_batch_rows: int | None
 ) -> int:

@@ -100,13 +100,16 @@ def test_plan_that_was_looked_at_is_sent_and_another_is_not(workspace, kenning):
         workspace, "update activation.sync_files__customers set email = 'x@y.no'"
     )
 
+    runs_before = sorted(workspace.logs_dir.glob("run-*.log"))
     drifted = kenning("apply", SYNC, "--seal", seal)
+    tested = sorted(workspace.logs_dir.glob("run-*.log")) != runs_before
     sent_then = sent_keys(workspace)
     seal = seal_in(printed(kenning("plan", SYNC)))
     applied = kenning("apply", SYNC, "--seal", seal)
 
     assert drifted[0] == 1
     assert "is not what it was when its plan was looked at" in drifted[2]
+    assert not tested
     assert sent_then == ["1", "2"]
     assert applied[0] == 0
     assert sent_keys(workspace) == ["1"]
@@ -198,7 +201,7 @@ def test_reset_as_sent_takes_the_model_as_it_is(workspace, kenning):
 
     done = printed(kenning("reset", SYNC, "--as-sent", "--yes"))
 
-    assert "1 rows of the model count as sent" in done
+    assert "1 row of the model counts as sent" in done
     assert "0 added, 0 changed, 1 removed" in printed(kenning("plan", SYNC))
     assert sent_keys(workspace) == ["1", "2"]
 
@@ -208,11 +211,9 @@ def test_rows_are_sent_again_by_name_or_all(kenning):
     plan = printed(kenning("plan", SYNC))
     everything = printed(kenning("resend", SYNC, "--all"))
 
-    assert one.startswith(
-        f"1 rows of {SYNC} are sent again with the next run; 1 of the"
-    )
+    assert one.startswith(f"1 row of {SYNC} is sent again with the next run; 1 of the")
     assert "0 added, 1 changed, 0 removed" in plan
-    assert "1 are sent again: asked for, or an answer was lost" in plan
+    assert "1 is sent again: asked for, or an answer was lost" in plan
     assert everything.startswith("2 rows")
 
 
@@ -248,10 +249,10 @@ def test_refused_rows_are_tried_again_and_rows_in_doubt_decided_about(
     left = printed(kenning("retry", SYNC))
     decided = printed(kenning("retry", SYNC, "--in-doubt", "resend"))
 
-    assert "1 rows wait for a person" in before
+    assert "1 row waits for a person" in before
     assert "refused        1 INVALID_FIELD" in before
     assert left == (f"1 refused rows of {SYNC} are tried again, with the next run.\n")
-    assert "1 rows in doubt are sent again" in decided
+    assert "1 row in doubt is sent again" in decided
 
 
 def test_what_is_held_does_not_change_under_a_run_that_is_not_over(workspace, kenning):
@@ -429,6 +430,14 @@ def add_sync(workspace: Workspace, name: str, *, columns: str = "*") -> None:
     )
 
 
+def send_to_mailer(workspace: Workspace, file: str) -> None:
+    """Let the sync that a file describes go to a destination that needs credentials."""
+    path = workspace.project_dir / "models" / "activation" / file
+    text = re.sub("object: .*", "object: contacts", path.read_text(encoding="utf-8"))
+    there = "destination: mailer\n          on_remove: delete"
+    path.write_text(text.replace("destination: files", there), encoding="utf-8")
+
+
 def test_several_syncs_are_sent_beside_each_other(workspace, kenning):
     allow_removals(workspace)
     for name in ("people", "readers"):
@@ -446,6 +455,37 @@ def test_several_syncs_are_sent_beside_each_other(workspace, kenning):
             dg.AssetKey(["files", "people"])
         )
     assert event.asset_materialization.metadata["added"].value == 2
+
+
+@pytest.mark.parametrize("at_once", ["1", "2"])
+def test_of_several_syncs_one_without_credentials_fails_alone(
+    workspace, kenning, monkeypatch, at_once
+):
+    monkeypatch.delenv("KENNING_MAILER_TOKEN", raising=False)
+    add_sync(workspace, "people")
+    send_to_mailer(workspace, "_people__exposures.yml")
+    add_sync(workspace, "readers")
+
+    code, out, err = kenning("run", "--at-once", at_once)
+
+    assert code == 2
+    assert "files__readers: 2 added" in out
+    assert "KENNING_MAILER_TOKEN" in err
+    assert "files__people" in err
+
+
+def test_when_no_sync_has_its_credentials_nothing_is_tested(
+    workspace, kenning, monkeypatch
+):
+    monkeypatch.delenv("KENNING_MAILER_TOKEN", raising=False)
+    send_to_mailer(workspace, "_activation__models.yml")
+    runs_before = sorted(workspace.logs_dir.glob("run-*.log"))
+
+    code, _, err = kenning("run")
+
+    assert code == 2
+    assert "KENNING_MAILER_TOKEN" in err
+    assert sorted(workspace.logs_dir.glob("run-*.log")) == runs_before
 
 
 @pytest.mark.exhaustive

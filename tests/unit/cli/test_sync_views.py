@@ -80,7 +80,7 @@ def test_status_tells_everything_that_waits_for_somebody():
         "goes on after 2026-06-30 12:00 UTC",
         "the next one goes on with it",
         "2 of them are sent again",
-        "1 rows wait for a person",
+        "1 row waits for a person",
         "4 INVALID_FIELD, 1 CONFLICT",
         "3 of them 5 times or for 7 days",
         "the plan aaa, for the next run",

@@ -95,7 +95,7 @@ def test_dead_rows_rows_in_doubt_and_rows_without_an_outcome_concern_somebody():
     assert found == (
         "3 rows have been refused for too long",
         "4 rows are in doubt and wait for a person",
-        "1 rows of the plan have no outcome",
+        "1 row of the plan has no outcome",
     )
 
 

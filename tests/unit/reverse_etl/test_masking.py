@@ -1,6 +1,7 @@
 """What of a value may be shown."""
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
@@ -15,7 +16,11 @@ from reverse_etl.masking import masked
         ("Ada", "A•••"),
         ("ada@example.com", "a•••@e•••.com"),
         ("ada@localhost", "a•••"),
-        (1815, "<int>"),
+        (1815, "1•••"),
+        (7, "7•••"),
+        (-120.5, "-1•••"),
+        (Decimal("79.90"), "7•••"),
+        (True, "<bool>"),
         (date(1815, 12, 10), "<date>"),
     ],
 )
