@@ -93,6 +93,10 @@ bench: $(INSTALLED) ## Measure speed and memory, as JSON
 	@$(BIN)/python -m tests.benchmarks
 	@$(BIN)/python -m tests.benchmarks.bench_demo 5000 100000
 
+.PHONY: bench-profiles
+bench-profiles: $(INSTALLED) ## Measure the profile tables, whole and a day later, as JSON (SIZES="10000 100000 1000000")
+	@$(BIN)/python -m tests.benchmarks.bench_profiles $(SIZES)
+
 .PHONY: bench-identity
 bench-identity: $(BENCH_INSTALLED) ## Measure identity resolution beside other ways to do it, as JSON
 	@.venv-bench/bin/python -m tests.benchmarks.bench_identity

@@ -1,0 +1,249 @@
+"""The profile tables of the demo company, from landed raw tables to the end of core; prints JSON.
+
+Run from the project's folder: `python -m tests.benchmarks.bench_profiles 10000 100000 1000000`; the arguments
+are how many people, 10,000 and 100,000 without any. For each size a company is landed by the demo generator
+in a folder of its own, and the models of staging, identity and core are run on it as a user's `dbt run` would,
+each phase in a process of its own:
+  full     everything, from nothing
+  day      a day later: tests/benchmarks/profile_day.py says what happened to one customer in a hundred
+  nothing  the same again
+
+Seconds are those from the first model's start to the last one's end; wall_seconds has dbt's own start in it,
+and cpu_seconds says more on a busy machine. Memory is the most that the process held; the engine is given
+`memory_limit` 6 GB and told where to spill, so that 8 GB hold everything.
+"""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+import yaml
+
+from demo.landing import land
+from demo.world import WorldSpec
+from tests.benchmarks.bench_identity_stage import peak_bytes
+from tests.benchmarks.profile_day import live_through
+from tests.demo_worlds import target
+from warehouse.connection import open_warehouse
+from warehouse.target import STORAGE_VERSION
+
+ROOT = Path(__file__).parents[2]
+SIZES = (10_000, 100_000)
+BARS: dict[int, dict[str, float]] = {
+    10_000: {},
+    100_000: {"full_seconds": 120.0, "day_share": 0.15},
+    1_000_000: {"peak_memory_gb": 8.0},
+}
+MEMORY_LIMIT = "6GB"
+FIRST_INSTANT = WorldSpec().as_of
+NEXT_INSTANT = FIRST_INSTANT + timedelta(days=1)
+STAGES = ("path:models/staging", "path:models/identity", "path:models/core")
+PROJECT_PARTS = ("models", "macros", "seeds", "tests/dbt")
+
+
+def main(sizes: list[int]) -> None:
+    """Measure each size and print all of them."""
+    report = {
+        "python": platform.python_version(),
+        "duckdb": duckdb.__version__,
+        "cores": os.cpu_count(),
+        "memory_limit": MEMORY_LIMIT,
+        "sizes": [measure(people) for people in sizes],
+    }
+    sys.stdout.write(f"{json.dumps(report, indent=2)}\n")
+
+
+def measure(people: int) -> dict[str, Any]:
+    """Land one company, run the phases, and say what they took."""
+    with TemporaryDirectory(prefix="kenning-profiles-") as name:
+        folder = Path(name)
+        warehouse = folder / "kenning.duckdb"
+        tell(people, "landing")
+        sizes = {"raw_rows": land_company(folder, warehouse, people)}
+        make_project(folder, warehouse)
+        run_dbt(folder, "seed", as_of=FIRST_INSTANT)
+        tell(people, "full")
+        phases = {"full": run_phase(folder, as_of=FIRST_INSTANT)}
+        sizes |= built_sizes(warehouse)
+        day = live_through(warehouse, FIRST_INSTANT)
+        before = latest_run(warehouse)
+        tell(people, "a day later")
+        phases["day"] = run_phase(folder, as_of=NEXT_INSTANT)
+        day |= {"reworked_customer_share": reworked_share(warehouse, before)}
+        tell(people, "nothing new")
+        phases["nothing"] = run_phase(folder, as_of=NEXT_INSTANT)
+        sizes["warehouse_mb"] = round(warehouse.stat().st_size / 1e6)
+    full, later = phases["full"], phases["day"]
+    found = {
+        "full_seconds": full["seconds"],
+        "day_share": round(later["seconds"] / full["seconds"], 3),
+        "peak_memory_gb": max(phase["peak_memory_gb"] for phase in phases.values()),
+    }
+    return {
+        "people": people,
+        "sizes": sizes,
+        "day": day,
+        "phases": phases,
+        **found,
+        "day_cpu_share": round(later["cpu_seconds"] / full["cpu_seconds"], 3),
+        "bars": {
+            name: {"bar": bar, "found": found[name], "holds": found[name] <= bar}
+            for name, bar in BARS.get(people, {}).items()
+        },
+    }
+
+
+def land_company(folder: Path, warehouse: Path, people: int) -> int:
+    """Write the raw tables. Returns how many rows they have."""
+    with (
+        open_warehouse(target(warehouse, threads="2")) as raw,
+        open_warehouse(target(folder / "truth.duckdb")) as truth,
+    ):
+        row_counts = land(WorldSpec(people=people), raw, truth)
+    (folder / "truth.duckdb").unlink()
+    return sum(row_counts.values())
+
+
+def make_project(folder: Path, warehouse: Path) -> None:
+    """A copy of the dbt project, so that a run lasts whatever is edited meanwhile."""
+    for part in PROJECT_PARTS:
+        shutil.copytree(ROOT / part, folder / part)
+    shutil.copy(ROOT / "dbt_project.yml", folder)
+    (folder / "profiles.yml").write_text(
+        yaml.safe_dump(
+            {
+                "kenning": {
+                    "target": "duckdb",
+                    "outputs": {
+                        "duckdb": {
+                            "type": "duckdb",
+                            "path": str(warehouse),
+                            "schema": "main",
+                            "threads": 2,
+                            "config_options": {
+                                "storage_compatibility_version": STORAGE_VERSION
+                            },
+                            "settings": {
+                                "timezone": "UTC",
+                                "preserve_insertion_order": False,
+                                "memory_limit": MEMORY_LIMIT,
+                                "temp_directory": str(folder / "spilled"),
+                            },
+                        }
+                    },
+                }
+            }
+        )
+    )
+
+
+def built_sizes(warehouse: Path) -> dict[str, int]:
+    """Rows of the tables that say how large the company is."""
+    tables = {
+        "staged_rows": "core.int_core__records",
+        "identifiers": "identity.identity_map",
+        "customers": "core.dim_customers",
+        "events": "core.fct_customer_events",
+        "orders": "core.fct_orders",
+    }
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        return {
+            name: connection.execute(f"select count(*) from {table}").fetchall()[0][0]
+            for name, table in tables.items()
+        }
+
+
+def latest_run(warehouse: Path) -> int:
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        [(run,)] = connection.execute(
+            "select max(run_id) from core.int_core__runs"
+        ).fetchall()
+    return int(run)
+
+
+def reworked_share(warehouse: Path, run: int) -> float:
+    """Share of the customers of whom a row came, went or changed after this run."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        [(share,)] = connection.execute(
+            "select count(distinct customer_id) / (select count(*) from core.dim_customers) "
+            "from core.int_core__records where changed_run > ?",
+            [run],
+        ).fetchall()
+    return round(float(share), 4)
+
+
+def run_phase(folder: Path, *, as_of: datetime) -> dict[str, Any]:
+    """One `dbt run` of the stages, and what it took."""
+    measured = run_dbt(folder, "run", "--select", *STAGES, as_of=as_of)
+    results = json.loads((folder / "target" / "run_results.json").read_text())[
+        "results"
+    ]
+    times = [
+        datetime.fromisoformat(timing[moment])
+        for result in results
+        for timing in result["timing"]
+        for moment in ("started_at", "completed_at")
+    ]
+    models = sorted(results, key=lambda result: -result["execution_time"])
+    return {
+        "seconds": round((max(times) - min(times)).total_seconds(), 2),
+        **measured,
+        "models": len(models),
+        "slowest_models": {
+            result["unique_id"].split(".")[-1]: round(result["execution_time"], 2)
+            for result in models[:25]
+        },
+    }
+
+
+def run_dbt(
+    folder: Path, command: str, *arguments: str, as_of: datetime
+) -> dict[str, float]:
+    before = time.perf_counter()
+    with subprocess.Popen(
+        [
+            Path(sys.executable).with_name("dbt"),
+            command,
+            "--profiles-dir",
+            ".",
+            "--quiet",
+            *arguments,
+        ],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={
+            **os.environ,
+            "DBT_TARGET_PATH": "target",
+            "DBT_LOG_PATH": "logs",
+            "KENNING_AS_OF": as_of.isoformat(),
+        },
+    ) as process:
+        assert process.stdout is not None
+        printed = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"dbt {command} failed:\n{printed}")
+    return {
+        "wall_seconds": round(time.perf_counter() - before, 2),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+        "peak_memory_gb": round(peak_bytes(usage) / 2**30, 2),
+    }
+
+
+def tell(people: int, phase: str) -> None:
+    sys.stderr.write(f"profiles of {people:,} people: {phase} ...\n")
+
+
+if __name__ == "__main__":
+    main([int(size) for size in sys.argv[1:]] or list(SIZES))
