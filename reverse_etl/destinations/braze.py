@@ -19,6 +19,7 @@ from reverse_etl.destinations.braze_rows import (
     deletions,
     event_of,
 )
+from reverse_etl.destinations.json_answers import json_object
 from reverse_etl.destinations.protocol import (
     Batch,
     BatchResult,
@@ -142,8 +143,7 @@ class BrazeDestination:
                 response = self._client.request(
                     "POST", "/users/delete", body={name: piece}, group="delete"
                 )
-                body = response.json()
-                count = body.get("deleted") if isinstance(body, dict) else None
+                count = json_object(response).get("deleted")
                 # Fewer than asked for is fine: the others were not there.
                 if not isinstance(count, int) or not 0 <= count <= len(piece):
                     raise response.undocumented()

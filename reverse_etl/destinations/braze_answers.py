@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from reverse_etl.destinations.json_answers import json_object
 from reverse_etl.destinations.protocol import BatchResult, RejectedRow
 from reverse_etl.errors import ErrorClass
 from reverse_etl.transport import Feedback, Reading, Response, Throttled
@@ -12,8 +13,8 @@ def read_tracked(
     response: Response, kind: str, positions: Sequence[int]
 ) -> BatchResult:
     """What became of the rows; `positions` are those of the rows that were sent."""
-    body = response.json()
-    if not isinstance(body, dict) or body.get("message") != "success":
+    body = json_object(response)
+    if body.get("message") != "success":
         raise response.undocumented()
     processed = body.get(f"{kind}_processed")
     errors = body.get("errors") or []

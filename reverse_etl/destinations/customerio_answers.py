@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from reverse_etl.destinations.customerio_entries import PERSON_IDENTIFIERS
+from reverse_etl.destinations.json_answers import json_object
 from reverse_etl.destinations.protocol import RejectedRow
 from reverse_etl.errors import ErrorClass
 from reverse_etl.transport import Response
@@ -23,8 +24,7 @@ def read_batch(
     if response.status != 207:
         check_accepted(response)
         return ()
-    body = response.json()
-    errors = body.get("errors") if isinstance(body, dict) else None
+    errors = json_object(response).get("errors")
     if not isinstance(errors, list) or not errors:
         raise response.undocumented()
     positions = [position for position, row in enumerate(entries) for _ in row]
@@ -50,8 +50,7 @@ def check_accepted(response: Response) -> None:
     """
     if response.status == 200 and not response.content.strip():
         return
-    body = response.json()
-    if response.status != 200 or not isinstance(body, dict) or body.get("errors"):
+    if response.status != 200 or json_object(response).get("errors"):
         raise response.undocumented()
 
 

@@ -22,6 +22,7 @@ from reverse_etl.destinations.google_data_manager_members import (
     consent_of,
     read_members,
 )
+from reverse_etl.destinations.json_answers import json_object, text
 from reverse_etl.destinations.protocol import (
     Batch,
     BatchResult,
@@ -123,9 +124,8 @@ class GoogleDataManagerDestination:
                 "audienceMembers": found.members,
             },
         )
-        answer = response.json()
-        job = answer.get("requestId") if isinstance(answer, dict) else None
-        if not isinstance(job, str) or not job:
+        job = text(json_object(response).get("requestId"))
+        if job is None:
             raise response.undocumented()
         return BatchResult(found.rejected, job=job)
 

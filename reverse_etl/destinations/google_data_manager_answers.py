@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import orjson
 
+from reverse_etl.destinations.json_answers import json_object
 from reverse_etl.destinations.protocol import BatchResult, RejectedRow
 from reverse_etl.errors import ErrorClass, JobLostError
 from reverse_etl.transport import (
@@ -59,10 +60,7 @@ def read_status(response: Response, found: Members) -> BatchResult | None:
     Raises:
         JobLostError: Nothing of it was applied.
     """
-    body = response.json()
-    statuses = (
-        body.get("requestStatusPerDestination") if isinstance(body, dict) else None
-    )
+    statuses = json_object(response).get("requestStatusPerDestination")
     if not isinstance(statuses, list) or len(statuses) != 1:
         raise response.undocumented()
     status = statuses[0]

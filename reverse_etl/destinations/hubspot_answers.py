@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reverse_etl.destinations.json_answers import json_object_or_none
+from reverse_etl.destinations.json_answers import json_object, json_object_or_none
 from reverse_etl.destinations.limit_headers import header_number, requests_left
 from reverse_etl.destinations.protocol import BatchResult, Record, RejectedRow
 from reverse_etl.errors import ErrorClass
@@ -74,9 +74,8 @@ def read_batch(response: Response, sent: SentRows) -> BatchResult:
     Raises:
         FatalDeliveryError: The answer does not account for each of them once.
     """
-    body = response.json()
-    results = body.get("results") if isinstance(body, dict) else None
-    errors = (body.get("errors") or []) if isinstance(body, dict) else None
+    body = json_object(response)
+    results, errors = body.get("results"), body.get("errors") or []
     if not isinstance(results, list) or not isinstance(errors, list):
         raise response.undocumented()
     rejected = dict(_rejected(response, errors, sent))

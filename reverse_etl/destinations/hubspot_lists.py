@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from reverse_etl.destinations.hubspot_lookup import record_ids
+from reverse_etl.destinations.json_answers import json_object
 from reverse_etl.destinations.protocol import Batch, BatchResult, RejectedRow
 from reverse_etl.errors import ErrorClass
 from reverse_etl.modes import Action
@@ -43,9 +44,7 @@ def _changed_list(
         f"/crm/v3/lists/{list_id}/memberships/{verb}",
         body=[*dict.fromkeys(each for each in ids if each is not None)],
     )
-    body = response.json()
-    if not isinstance(body, dict):
-        raise response.undocumented()
+    body = json_object(response)
     # The first name is spelt like that for lists, and the second for everything else.
     changed = (
         body.get("recordsIdsAdded", body.get("recordIdsAdded"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from reverse_etl.destinations.json_answers import json_object
 from reverse_etl.destinations.protocol import Record, RejectedRow
 from reverse_etl.errors import ErrorClass, FatalDeliveryError
 from reverse_etl.transport import Reading, Refused, Response, Stopped, Throttled
@@ -51,9 +52,7 @@ def failed_rows(response: Response, records: Sequence[Record]) -> list[RejectedR
     Raises:
         FatalDeliveryError: It does not account for every record, or names somebody else.
     """
-    body = response.json()
-    if not isinstance(body, dict):
-        raise response.undocumented()
+    body = json_object(response)
     succeeded, failed = body.get("successCount"), body.get("failCount")
     if (
         not isinstance(succeeded, int)

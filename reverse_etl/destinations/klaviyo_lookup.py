@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
+from reverse_etl.destinations.json_answers import json_object
 from reverse_etl.destinations.klaviyo_answers import IDENTIFIERS, folded
 from reverse_etl.destinations.protocol import Record, key_of
 from reverse_etl.transport import HttpClient
@@ -62,9 +63,9 @@ def pages(
     asked: Mapping[str, str] | None = query or {"page[size]": "100"}
     while page is not None:
         response = client.request("GET", page, query=asked, group=group)
-        body = response.json()
-        data = body.get("data") if isinstance(body, dict) else None
-        if not isinstance(body, dict) or not isinstance(data, list):
+        body = json_object(response)
+        data = body.get("data")
+        if not isinstance(data, list):
             raise response.undocumented()
         for element in data:
             if not isinstance(element, dict):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from reverse_etl.destinations.digests import sendable
+from reverse_etl.destinations.json_answers import json_object
 from reverse_etl.destinations.protocol import (
     Batch,
     BatchResult,
@@ -124,8 +125,7 @@ def refused_rows(
     response: Response, positions: Sequence[int], verb: str
 ) -> tuple[RejectedRow, ...]:
     """Rows that were refused; the answer must have a status for every one that was sent."""
-    body = response.json()
-    elements = body.get("elements") if isinstance(body, dict) else None
+    elements = json_object(response).get("elements")
     if not isinstance(elements, list) or len(elements) != len(positions):
         raise response.undocumented()
     rejected = []

@@ -7,6 +7,7 @@ Records are upserted and deleted by id, up to 500 a request, and each row is ans
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 
+from reverse_etl.destinations.json_answers import json_object
 from reverse_etl.destinations.protocol import (
     Batch,
     BatchResult,
@@ -102,8 +103,7 @@ def _rejected_rows(
     response: Response, records: Sequence[Record]
 ) -> tuple[RejectedRow, ...]:
     """Rows that the answer calls failed; the answer must name every row that was sent."""
-    body = response.json()
-    results = body.get("results") if isinstance(body, dict) else None
+    results = json_object(response).get("results")
     if not isinstance(results, list) or len(results) != len(records):
         raise response.undocumented()
     rejected = []

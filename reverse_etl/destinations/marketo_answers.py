@@ -8,8 +8,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from reverse_etl.destinations.json_answers import (
+    first_object,
+    json_object,
+    json_object_or_none,
+)
 from reverse_etl.destinations.protocol import RejectedRow
-from reverse_etl.errors import ErrorClass, FatalDeliveryError
+from reverse_etl.errors import ErrorClass
 from reverse_etl.transport import (
     Expired,
     Faulty,
@@ -64,11 +69,10 @@ def results(response: Response) -> list[Result]:
     Raises:
         FatalDeliveryError: It is not the answer of a success.
     """
-    body = response.json()
-    found = body.get("result", []) if isinstance(body, dict) else None
+    body = json_object(response)
+    found = body.get("result", [])
     if (
-        not isinstance(body, dict)
-        or body.get("success") is not True
+        body.get("success") is not True
         or not isinstance(found, list)
         or not all(isinstance(each, dict) for each in found)
     ):
@@ -102,14 +106,14 @@ def refused_with(result: Result, response: Response) -> str | None:
         return None
     if status not in _SKIPPED:
         raise response.undocumented()
-    reason = _first(result.get("reasons")) or {}
+    reason = first_object(result.get("reasons")) or {}
     code = reason.get("code")
     return str(code) if isinstance(code, str | int) and code else str(status)
 
 
 def rejected_row(position: int, code: str, result: Result) -> RejectedRow:
     """A skipped record, with the field at fault where the message names one."""
-    reason = _first(result.get("reasons")) or {}
+    reason = first_object(result.get("reasons")) or {}
     message = reason.get("message")
     error_class = _ERROR_CLASSES.get(code, ErrorClass.OTHER)
     named = (
@@ -148,13 +152,10 @@ def reader(now: Callable[[], datetime]) -> Callable[[Response], Reading | None]:
     def read(response: Response) -> Reading | None:
         if response.status != 200:
             return None
-        try:
-            body = response.json()
-        except FatalDeliveryError:
+        body = json_object_or_none(response) or {}
+        if body.get("success") is not False:
             return None
-        if not isinstance(body, dict) or body.get("success") is not False:
-            return None
-        error = _first(body.get("errors")) or {}
+        error = first_object(body.get("errors")) or {}
         code = error.get("code")
         return None if code is None else _reading(str(code), now())
 
@@ -182,8 +183,3 @@ def _until_reset_s(now: datetime) -> float:
     if reset <= now:
         reset += timedelta(days=1)
     return (reset - now).total_seconds()
-
-
-def _first(errors: Json) -> Result | None:
-    first = errors[0] if isinstance(errors, list) and errors else None
-    return first if isinstance(first, dict) else None

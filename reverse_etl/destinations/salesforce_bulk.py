@@ -8,7 +8,7 @@ before anything can happen: a job that was never closed does nothing.
 import re
 from collections.abc import Mapping, Sequence
 
-from reverse_etl.destinations.json_answers import in_order
+from reverse_etl.destinations.json_answers import in_order, json_object
 from reverse_etl.destinations.protocol import Batch, BatchResult, RejectedRow
 from reverse_etl.destinations.salesforce_csv import job_csv, key_column, read_csv
 from reverse_etl.destinations.salesforce_lookup import record_ids
@@ -227,8 +227,8 @@ def _keys(client: HttpClient, batch: Batch) -> tuple[str | None, ...]:
 
 
 def _job(response: Response) -> Mapping[str, Json]:
-    body = response.json()
-    if not isinstance(body, dict) or not isinstance(body.get("state"), str):
+    body = json_object(response)
+    if not isinstance(body.get("state"), str):
         raise response.undocumented()
     return body
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
+from reverse_etl.destinations.json_answers import json_object
 from reverse_etl.destinations.protocol import Batch
 from reverse_etl.destinations.salesforce_rows import (
     DATA_PATH,
@@ -81,9 +82,9 @@ def _look_up(
         path: str | None = f"{DATA_PATH}/query?q={quote(query)}"
         while path is not None:
             response = client.request("GET", path, shown_path=f"{DATA_PATH}/query")
-            body = response.json()
-            records = body.get("records") if isinstance(body, dict) else None
-            if not isinstance(body, dict) or not isinstance(records, list):
+            body = json_object(response)
+            records = body.get("records")
+            if not isinstance(records, list):
                 raise response.undocumented()
             for each in records:
                 record_id, value = _id_and_value(each, field)
