@@ -14,7 +14,7 @@ from orchestration.failures import told_to_dagster
 from orchestration.progress import Tell
 from orchestration.sync_runs import SyncRun, concerns, describe, send_sync
 from orchestration.workspace import Workspace
-from reverse_etl.engine import RunReport
+from reverse_etl.run_reports import RunReport
 from reverse_etl.spec import SyncSpec
 from warehouse.manifest import Manifest
 

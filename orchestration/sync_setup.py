@@ -23,8 +23,8 @@ from reverse_etl.destinations.registry import (
     load_accounts,
     open_destination,
 )
-from reverse_etl.engine import RunOptions
 from reverse_etl.errors import MissingCredentialError
+from reverse_etl.invocations import RunOptions
 from reverse_etl.ledger import Ledger, open_ledger
 from reverse_etl.ledger_tables import URL_VARIABLE
 from reverse_etl.rate_limits import SharedRateLimiter, open_rate_limiter

@@ -8,8 +8,8 @@ from sqlglot import exp
 
 from reverse_etl.clock import Clock
 from reverse_etl.destinations.protocol import Capabilities
-from reverse_etl.engine import RunOptions
 from reverse_etl.guards import Previous
+from reverse_etl.invocations import RunOptions
 from reverse_etl.ledger import Control, Ledger
 from reverse_etl.planning import PlannedRun, planned_run
 from reverse_etl.retl_tables import (

@@ -38,8 +38,9 @@ from reverse_etl.destinations.protocol import (
     Idempotency,
 )
 from reverse_etl.destinations.registry import open_destination
-from reverse_etl.engine import RunOptions, run_sync
+from reverse_etl.engine import run_sync
 from reverse_etl.errors import JobLostError
+from reverse_etl.invocations import RunOptions
 from reverse_etl.modes import Mode, Op, Removal
 from reverse_etl.transport import HttpOptions, RetryPolicy
 from tests.sync_world import AT_ONCE, NOW, SPEC, open_sync_world

@@ -20,8 +20,9 @@ from reverse_etl.destinations.registry import (
     load_accounts,
     open_destination,
 )
-from reverse_etl.engine import RunOptions, RunReport, run_sync
+from reverse_etl.engine import run_sync
 from reverse_etl.events import BatchAnswered, SendingBegan, SyncEvent
+from reverse_etl.invocations import RunOptions
 from reverse_etl.ledger import (
     Control,
     Lease,
@@ -33,6 +34,7 @@ from reverse_etl.ledger import (
     open_ledger,
 )
 from reverse_etl.rate_limits import open_rate_limiter
+from reverse_etl.run_reports import RunReport
 from reverse_etl.sending import SendPolicy
 from reverse_etl.spec import SyncSpec
 from reverse_etl.transport import HttpOptions, NoLimit, RateLimiter

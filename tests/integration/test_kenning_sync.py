@@ -251,7 +251,7 @@ def test_refused_rows_are_tried_again_and_rows_in_doubt_decided_about(
 
     assert "1 row waits for a person" in before
     assert "refused        1 INVALID_FIELD" in before
-    assert left == (f"1 refused rows of {SYNC} are tried again, with the next run.\n")
+    assert left == f"1 refused row of {SYNC} is tried again, with the next run.\n"
     assert "1 row in doubt is sent again" in decided
 
 

@@ -12,8 +12,8 @@ import pytest
 from reverse_etl import operations
 from reverse_etl.destinations.memory import CAPABILITIES, MemoryDestination
 from reverse_etl.destinations.protocol import Idempotency
-from reverse_etl.engine import RunOptions
 from reverse_etl.history import row_history, sync_status
+from reverse_etl.invocations import RunOptions
 from reverse_etl.modes import Mode, Op
 from reverse_etl.operations import (
     InDoubt,

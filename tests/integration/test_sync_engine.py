@@ -546,5 +546,5 @@ def test_progress_is_told_in_counts(world):
         "0 to remove, 0 to change, 3 to add",
         "3 of 3 rows answered",
         "succeeded: 0 removed, 0 changed, 3 added, 0 rejected, "
-        "0 in doubt, 0 not sent, 0 left, 1 requests",
+        "0 in doubt, 0 not sent, 0 left, 1 request",
     ]

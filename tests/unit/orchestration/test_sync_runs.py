@@ -8,9 +8,9 @@ import pytest
 from orchestration.sync_retention import describe as describe_purge
 from orchestration.sync_retention import retention_days
 from orchestration.sync_runs import SyncRun, concerns, describe
-from reverse_etl.engine import RunReport
 from reverse_etl.history import SyncStatus
 from reverse_etl.retention import Purged
+from reverse_etl.run_reports import RunReport
 from reverse_etl.snapshot import RunStatus
 from warehouse.errors import ConfigurationError
 

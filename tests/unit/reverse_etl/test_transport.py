@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverse_etl import transport
 from reverse_etl.errors import (
     BatchRefusedError,
     DeliveryError,
@@ -36,6 +35,7 @@ from reverse_etl.transport import (
     Throttled,
     TokenAuth,
 )
+from reverse_etl.transport.answers import retry_after_s
 
 CANARY = "canary.ada@example.com"
 TOKEN = "token-that-nobody-may-see"
@@ -315,7 +315,7 @@ def test_a_wait_is_between_nothing_and_the_longest(retry_after, wait_s):
 
 @given(st.text(alphabet=st.characters(max_codepoint=0x17F)))
 def test_no_header_makes_a_wait_that_is_not_a_length_of_time(header):
-    asked = transport._retry_after_s(header, NOW)
+    asked = retry_after_s(header, NOW)
 
     assert asked is None or asked >= 0
 
