@@ -41,7 +41,7 @@ demo: $(INSTALLED) ## Build the demo company, run the whole job, print a report 
 
 .PHONY: test
 test: $(INSTALLED) ## Run every test (ARGS="-k audiences" narrows)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 .PHONY: test-exhaustive
 test-exhaustive: $(INSTALLED) ## Run the long suites too: every source off and alone, every moment to be killed at
