@@ -8,6 +8,7 @@
 
 {# In a later run, one that is gone from the map is a row without a customer. #}
 {% set join_kind = 'left' if is_incremental() else 'inner' %}
+{% set last_run = last_own_run() %}
 
 with
 
@@ -16,13 +17,13 @@ touched as (
 
     select assignments.node_id
     from {{ ref('int_identity__assignments') }} as assignments
-    where assignments.changed_run > {{ last_own_run() }}
+    where assignments.changed_run > {{ last_run }}
 
     union
 
     select nodes.node_id
     from {{ ref('int_identity__nodes') }} as nodes
-    where nodes.changed_run > {{ last_own_run() }}
+    where nodes.changed_run > {{ last_run }}
 
 ),
 {% endif %}

@@ -321,6 +321,7 @@ def make_project(folder: Path) -> None:
                             "settings": {
                                 "timezone": "UTC",
                                 "preserve_insertion_order": False,
+                                "checkpoint_threshold": "1GB",
                                 "memory_limit": "8GB",
                             },
                         }
