@@ -219,7 +219,9 @@ def _raw_tables(connection: Connection) -> Sequence[str]:
     return [f'"{schema}"."{name}"' for schema, name in _pool_tables(connection)]
 
 
-def _land(connection: Connection, table: str, from_share: float, to_share: float) -> None:
+def _land(
+    connection: Connection, table: str, from_share: float, to_share: float
+) -> None:
     """Rows of the pool between two shares of it."""
     connection.execute(
         f"insert into {table} from pool.{table} "
