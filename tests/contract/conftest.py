@@ -123,6 +123,7 @@ def _built_in_macros(engine: str) -> SimpleNamespace:
         type_float=lambda: "float",
         type_boolean=lambda: "boolean",
         type_timestamp=lambda: "timestamp",
+        cast=lambda value, type_: f"cast({value} as {type_})",
         escape_single_quotes=lambda value: value.replace("'", escaped_quote),
         split_part=lambda value, delimiter, index: (
             f"split({value}, {delimiter})[{index - 1}]"
