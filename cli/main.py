@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.identity_commands import add_identity_commands
+from cli.profile_commands import add_profile_commands
 from cli.progress import ProgressPrinter
 from cli.simulator import add_simulator_command
 from cli.sync_commands import add_sync_commands
@@ -116,15 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     checking.set_defaults(command=_audiences_check)
 
-    profile = commands.add_parser("profile", help="one customer")
-    views = profile.add_subparsers(required=True, metavar="view")
-    show = views.add_parser("show", help="print a profile and its latest events")
-    show.add_argument(
-        "identifier", help="e-mail, phone, card, account, cookie or customer id"
-    )
-    show.add_argument("--events", type=_count, default=10, help="how many events (10)")
-    show.set_defaults(command=_profile_show)
-
+    add_profile_commands(commands, workspace=_workspace, count=_count)
     add_identity_commands(commands, workspace=_workspace, count=_count)
     add_simulator_command(commands)
     return parser
@@ -156,14 +149,6 @@ def _audiences_check(options: argparse.Namespace) -> int:
         return 0
     sys.stderr.write(f"{difference(compilation)}\n")
     return EXIT_DATA_PROBLEM
-
-
-def _profile_show(options: argparse.Namespace) -> int:
-    from cli.profile import find_profile, render
-
-    target = _workspace(options).target
-    print(render(find_profile(target, options.identifier, event_limit=options.events)))
-    return 0
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -1,11 +1,14 @@
-"""One customer's profile and latest events, found by any identifier.
+"""One customer and everything that is known of them, found by any identifier.
 
-For the operator at the terminal: values are printed as they are, and nothing is logged.
+Reads the published file, which may be read while a build writes to the warehouse; the warehouse
+itself only when nothing was published yet. For the operator at the terminal: nothing is logged.
 """
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from pathlib import Path
 
 from sqlglot import exp
 
@@ -17,7 +20,44 @@ from warehouse.target import Target
 
 IDENTITY_MAP = Relation("identity", "identity_map")
 CUSTOMERS = Relation("core", "dim_customers")
-EVENTS = Relation("core", "fct_customer_events")
+BOOKKEEPING = frozenset({"changed_run", "recheck_at"})
+"""Columns that say which run wrote a row, and nothing about a customer."""
+
+SHOWN_FIELDS = ("email", "phone", "user_id", "loyalty_id")
+"""Columns of the profile whose value finds everybody who shows it: people may share a telephone."""
+
+Record = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A table that has rows of a customer.
+
+    Attributes:
+        name: What the rows are called in the JSON.
+        relation: The table; when it is not there, the section is left out.
+        ordered_by: The column that orders them.
+        is_newest_first: Newest first and no more than the limit; otherwise all, ascending.
+    """
+
+    name: str
+    relation: Relation
+    ordered_by: str
+    is_newest_first: bool = True
+
+
+SECTIONS = (
+    Section(
+        "consents",
+        Relation("core", "customer_consents"),
+        "purpose",
+        is_newest_first=False,
+    ),
+    Section("orders", Relation("core", "fct_orders"), "ordered_at"),
+    Section("tickets", Relation("core", "fct_support_tickets"), "created_at"),
+    Section("sessions", Relation("core", "fct_sessions"), "started_at"),
+    Section("events", Relation("core", "fct_customer_events"), "occurred_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,109 +70,168 @@ class Identifier:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """A customer that what was typed may mean, and the types of identifier that say so."""
+
+    customer_id: str
+    matched_by: tuple[str, ...]
+    name: str
+    city: str
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """What is known of one customer.
 
-    `fields` are the columns of the profile in their order; `events` the latest ones, newest first,
-    by column.
+    `fields` are the columns of dim_customers in their order; `sections` the rows of every other
+    table that is there, by the section's name, in its order.
     """
 
     customer_id: str
     identifiers: tuple[Identifier, ...]
-    fields: Mapping[str, Value]
-    events: tuple[Mapping[str, Value], ...]
+    fields: Record
+    sections: Mapping[str, tuple[Record, ...]]
 
 
-def find_profile(target: Target, typed: str, *, event_limit: int = 10) -> Profile:
-    """Look a customer up.
-
-    Args:
-        target: The warehouse, read only.
-        typed: Any identifier: e-mail, phone, card, account, cookie, or the customer_id itself.
-        event_limit: How many of the latest events to read.
+@contextmanager
+def open_profiles(target: Target, published: Path) -> Iterator[Warehouse]:
+    """The published file, read only; the warehouse when there is none.
 
     Raises:
         NotBuiltError: Nothing has been built yet.
-        CustomerNotFoundError: Nobody has this identifier.
+        WarehouseMissingError: There is neither file.
+        WarehouseLockedError: Nothing was published yet, and a build is writing to the warehouse.
     """
-    with open_warehouse(target, read_only=True) as warehouse:
+    source = (
+        dataclasses.replace(target, path=published) if published.exists() else target
+    )
+    with open_warehouse(source, read_only=True) as warehouse:
         if not warehouse.columns(CUSTOMERS.schema, CUSTOMERS.name):
             raise NotBuiltError(
                 f"{CUSTOMERS} is not there yet. Build it with `kenning demo` or `kenning build`."
             )
-        customer_id = _customer_id(warehouse, candidates(typed))
-        [fields] = _records(
-            warehouse,
-            CUSTOMERS,
-            where=exp.column("customer_id").eq(customer_id),
-        ) or [{}]
-        events = _records(
-            warehouse,
-            EVENTS,
-            where=exp.column("customer_id").eq(customer_id),
-            newest_by="occurred_at",
-            limit=event_limit,
-        )
-        return Profile(
-            customer_id=customer_id,
-            identifiers=_identifiers(warehouse, customer_id),
-            fields=fields,
-            events=tuple(events),
-        )
+        yield warehouse
 
 
-def render(profile: Profile) -> str:
-    """The profile as text for a terminal."""
-    known = {
-        name: _text(value)
-        for name, value in profile.fields.items()
-        if value is not None and name != "customer_id"
-    }
-    sections = [
-        f"Customer {profile.customer_id}",
-        _section(
-            "Profile", [(name.replace("_", " "), text) for name, text in known.items()]
-        ),
-        _section(
-            f"Identifiers ({len(profile.identifiers):,})",
-            [
-                (
-                    identifier.type,
-                    f"{identifier.value}{' (shared)' * identifier.is_shared}",
-                )
-                for identifier in profile.identifiers
-            ],
-        ),
-        _section(
-            "Latest events",
-            [
-                (_text(event["occurred_at"]), _event_text(event))
-                for event in profile.events
-            ],
-        ),
-    ]
-    return "\n\n".join(section for section in sections if section)
+def find_matches(warehouse: Warehouse, typed: str) -> tuple[Match, ...]:
+    """Every customer that an identifier may mean, ordered by id.
 
+    Customers who have it as an identifier of their own, or who are called by that id. When nobody
+    does, those who share it or whose profile shows it: a household's telephone finds all who gave
+    it.
 
-def _customer_id(warehouse: Warehouse, values: Sequence[str]) -> str:
+    Args:
+        warehouse: From `open_profiles`.
+        typed: Any identifier: e-mail, phone, card, account, cookie, or the customer_id itself.
+
+    Raises:
+        CustomerNotFoundError: Nobody has this identifier.
+    """
+    values = candidates(typed)
     found = warehouse.query(
-        exp.select("customer_id", "identifier_value")
+        exp.select("customer_id", "identifier_type", "is_shared")
         .from_(IDENTITY_MAP.to_table())
-        .where(
-            exp.or_(
-                exp.column("identifier_value").isin(*values),
-                exp.column("customer_id").isin(*values),
-            )
-        )
-        .order_by("is_shared", "customer_id")
+        .where(exp.column("identifier_value").isin(*values))
     )
-    if not found:
+    reasons = {
+        (str(customer), str(kind))
+        for customer, kind, is_shared in found
+        if not is_shared
+    } | _called(warehouse, values)
+    if not reasons:
+        reasons = {
+            (str(customer), str(kind)) for customer, kind, _ in found
+        } | _showing(warehouse, values)
+    if not reasons:
         raise CustomerNotFoundError(
             "Nobody is known by this identifier. Give an e-mail address, a phone number with its "
             "country code, a loyalty card, an account, cookie or customer id, as the sources have "
             "it."
         )
-    return str(found[0][0])
+    customers = sorted({customer for customer, _ in reasons})
+    names = _names(warehouse, customers)
+    return tuple(
+        Match(
+            customer,
+            tuple(sorted(kind for other, kind in reasons if other == customer)),
+            *names.get(customer, ("", "")),
+        )
+        for customer in customers
+    )
+
+
+def read_profile(warehouse: Warehouse, customer_id: str, *, limit: int = 10) -> Profile:
+    """Everything about one customer.
+
+    Args:
+        warehouse: From `open_profiles`.
+        customer_id: From `find_matches`.
+        limit: How many of the latest events, orders, tickets and sessions to read.
+    """
+    mine = exp.column("customer_id").eq(customer_id)
+    fields = _records(warehouse, CUSTOMERS, exp.select().where(mine))
+    sections = {}
+    for section in SECTIONS:
+        columns = _columns(warehouse, section.relation)
+        if section.ordered_by not in columns:
+            continue
+        query = exp.select().where(mine)
+        order = exp.column(section.ordered_by)
+        query = (
+            query.order_by(order.desc(), exp.column(columns[0])).limit(limit)
+            if section.is_newest_first
+            else query.order_by(order, exp.column(columns[0]))
+        )
+        sections[section.name] = tuple(_records(warehouse, section.relation, query))
+    return Profile(
+        customer_id=customer_id,
+        identifiers=_identifiers(warehouse, customer_id),
+        fields=fields[0] if fields else {},
+        sections=sections,
+    )
+
+
+def _called(warehouse: Warehouse, values: Sequence[str]) -> set[tuple[str, str]]:
+    found = warehouse.query(
+        exp.select("customer_id")
+        .from_(CUSTOMERS.to_table())
+        .where(exp.column("customer_id").isin(*values))
+    )
+    return {(str(customer), "customer_id") for (customer,) in found}
+
+
+def _showing(warehouse: Warehouse, values: Sequence[str]) -> set[tuple[str, str]]:
+    shown = set()
+    for name in set(SHOWN_FIELDS) & set(_columns(warehouse, CUSTOMERS)):
+        found = warehouse.query(
+            exp.select("customer_id")
+            .from_(CUSTOMERS.to_table())
+            .where(exp.column(name).isin(*values))
+        )
+        shown |= {(str(customer), name) for (customer,) in found}
+    return shown
+
+
+def _names(
+    warehouse: Warehouse, customers: Sequence[str]
+) -> Mapping[str, tuple[str, str]]:
+    wanted = ("first_name", "last_name", "city")
+    known = set(_columns(warehouse, CUSTOMERS))
+    found = warehouse.query(
+        exp.select(
+            "customer_id",
+            *[exp.column(name) if name in known else exp.null() for name in wanted],
+        )
+        .from_(CUSTOMERS.to_table())
+        .where(exp.column("customer_id").isin(*customers))
+    )
+    return {
+        str(customer): (
+            " ".join(str(part) for part in (first, last) if part),
+            str(city or ""),
+        )
+        for customer, first, last, city in found
+    }
 
 
 def _identifiers(warehouse: Warehouse, customer_id: str) -> tuple[Identifier, ...]:
@@ -149,53 +248,20 @@ def _identifiers(warehouse: Warehouse, customer_id: str) -> tuple[Identifier, ..
 
 
 def _records(
-    warehouse: Warehouse,
-    relation: Relation,
-    *,
-    where: exp.Expr,
-    newest_by: str | None = None,
-    limit: int | None = None,
-) -> list[Mapping[str, Value]]:
-    names = [
-        column.name for column in warehouse.columns(relation.schema, relation.name)
-    ]
-    if not names:
-        return []
-    query = (
-        exp.select(*[exp.column(name, quoted=True) for name in names])
-        .from_(relation.to_table())
-        .where(where)
+    warehouse: Warehouse, relation: Relation, query: exp.Select
+) -> list[Record]:
+    names = _columns(warehouse, relation)
+    rows = warehouse.query(
+        query.select(*[exp.column(name, quoted=True) for name in names]).from_(
+            relation.to_table()
+        )
     )
-    if newest_by is not None:
-        query = query.order_by(exp.column(newest_by).desc())
-    if limit is not None:
-        query = query.limit(limit)
-    return [dict(zip(names, row, strict=True)) for row in warehouse.query(query)]
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _section(title: str, lines: Sequence[tuple[str, str]]) -> str:
-    if not lines:
-        return ""
-    width = max(len(name) for name, _ in lines)
-    return "\n".join([title, *[f"  {name:<{width}}  {text}" for name, text in lines]])
-
-
-def _event_text(event: Mapping[str, Value]) -> str:
-    amount, currency = event.get("amount"), event.get("currency") or ""
-    parts = [
-        str(event["event_name"]).replace("_", " "),
-        str(event.get("subject") or ""),
-        f"{_text(amount)} {_text(currency)}".strip() if amount is not None else "",
-        f"({_text(event['source_name'])})" if event.get("source_name") else "",
-    ]
-    return "  ".join(part for part in parts if part)
-
-
-def _text(value: Value) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M")
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value)
+def _columns(warehouse: Warehouse, relation: Relation) -> tuple[str, ...]:
+    return tuple(
+        column.name
+        for column in warehouse.columns(relation.schema, relation.name)
+        if column.name not in BOOKKEEPING
+    )

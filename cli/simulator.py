@@ -8,7 +8,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from reverse_etl.accounts import ALLOW_PRIVATE_VARIABLE
 from warehouse.errors import ConfigurationError
 
 _PORT = 8900
@@ -44,7 +43,9 @@ def add_simulator_command(
 
 
 def _run(options: argparse.Namespace) -> int:
+    # Both load what speaks HTTP, and every command of kenning loads this module.
     from demo.destination_simulator import running_simulator
+    from reverse_etl.accounts import ALLOW_PRIVATE_VARIABLE
 
     try:
         with running_simulator(

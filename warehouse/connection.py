@@ -9,11 +9,9 @@ import contextlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import duckdb
-import numpy as np
-import pandas as pd
 from sqlglot import exp
 
 from warehouse.errors import (
@@ -26,6 +24,10 @@ from warehouse.errors import (
 )
 from warehouse.target import Target
 from warehouse.values import Column, Row, Value
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 __all__ = [
     "Column",
@@ -167,6 +169,8 @@ class Warehouse:
         Returns:
             Rows inserted.
         """
+        import pandas as pd  # noqa: PLC0415  half a second, and reading does without it
+
         frame = (
             columns
             if isinstance(columns, pd.DataFrame)

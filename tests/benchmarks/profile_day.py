@@ -3,7 +3,7 @@
 The customers are those of whom `hash(customer_id) % 100` is 7, once the company is built. Of each of them and of
 each kind of row the two newest are landed once more, under keys of their own and with their times moved to the
 new day; what belongs to an order, a refund, a sale or a ticket comes along. Every tenth of these rows is late: its
-times lie twelve days back. Every fifth cookie is a new one. Every second record of these people changes, and one
+times lie twelve days back. Every fiftieth cookie is a new one. Every second record of these people changes, and one
 in fifty of their visits and sales goes.
 """
 
@@ -182,7 +182,7 @@ def _repeat(connection: duckdb.DuckDBPyConnection, rows: Children, parents: str)
     }
     if rows.table.startswith("segment."):
         replaced["anonymous_id"] = (
-            "case when hash(anonymous_id) % 5 = 0 then 'n' || anonymous_id else anonymous_id end"
+            "case when hash(anonymous_id) % 50 = 0 then 'n' || anonymous_id else anonymous_id end"
         )
     own_key = rows.keys[0] if rows.keys else rows.parent
     scratch = f"anew_{rows.table.split('.')[1].strip(chr(34))}"

@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 
 from cli import main as command_line
+from cli import profile_commands
 from warehouse.connection import open_warehouse
 from warehouse.target import Target
 
@@ -16,14 +17,14 @@ def _own_warehouse(tmp_path, monkeypatch):
 
 
 def failing_with(error):
-    def command(options):
+    def command(*_):
         raise error
 
     return command
 
 
 def run_failing(monkeypatch, error, *arguments):
-    monkeypatch.setattr(command_line, "_profile_show", failing_with(error))
+    monkeypatch.setattr(profile_commands, "_show", failing_with(error))
     return command_line.main([*arguments, "profile", "show", "x"])
 
 
