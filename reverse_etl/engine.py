@@ -35,7 +35,8 @@ from reverse_etl.invocations import (
 from reverse_etl.ledger import Control, Ledger, LedgerRun
 from reverse_etl.plan import SyncPlan, drifted
 from reverse_etl.plan_delivery import _wanted, send_plan
-from reverse_etl.planning import PlannedRun, planned_run
+from reverse_etl.planned_runs import PlannedRun
+from reverse_etl.planning import planned_run
 from reverse_etl.records import record_reader
 from reverse_etl.recovery import plan_fingerprint
 from reverse_etl.retl_tables import (

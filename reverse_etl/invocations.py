@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from reverse_etl.clock import Clock
 from reverse_etl.destinations.protocol import Capabilities, Destination, RateLimit
+from reverse_etl.errands import SendPolicy
 from reverse_etl.events import Tell
 from reverse_etl.ledger import Lease, Ledger
 from reverse_etl.plan import SyncPlan
@@ -17,7 +18,6 @@ from reverse_etl.plan_rows import CONSENT_TTL_S
 from reverse_etl.records import RecordReader
 from reverse_etl.recovery import PLAN_TTL
 from reverse_etl.run_reports import RunReport, with_counts
-from reverse_etl.sending import SendPolicy
 from reverse_etl.snapshot import Outcomes, RunStatus, SyncRecord
 from reverse_etl.spec import SyncSpec
 from reverse_etl.verdicts import Rules

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from reverse_etl.change_query import Actions
 from reverse_etl.counts import Counts
 from reverse_etl.guards import GuardFinding
 from reverse_etl.modes import Op
+from reverse_etl.sync_actions import Actions
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ Sends what is left of it, and settles. How it is sent, batch by batch, is in `se
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from reverse_etl.clock import as_utc
+from reverse_etl.comparing import withdrawn_since
 from reverse_etl.destinations.protocol import Record
+from reverse_etl.errands import Errand
 from reverse_etl.errors import LedgerError
 from reverse_etl.events import (
     BatchAnswered,
@@ -21,9 +23,9 @@ from reverse_etl.invocations import Done, Invocation
 from reverse_etl.ledger import LedgerBatch
 from reverse_etl.modes import Action, Mode, Op
 from reverse_etl.plan_rows import PlanRows
-from reverse_etl.planning import PlannedRun, withdrawn_since
+from reverse_etl.planned_runs import PlannedRun
 from reverse_etl.records import Unsendable
-from reverse_etl.sending import Errand, Sender
+from reverse_etl.sending import Sender
 from reverse_etl.snapshot import Outcomes, RunStatus
 from reverse_etl.verdicts import Stop, StopReason
 from reverse_etl.wording import counted

@@ -16,7 +16,6 @@ from typing import NamedTuple, TypeAlias, cast
 import orjson
 from sqlglot import exp
 
-from reverse_etl.change_query import association_names, field_names, match_names
 from reverse_etl.content_hash import sha256_text
 from reverse_etl.destinations.protocol import Capabilities, Record
 from reverse_etl.errors import ErrorClass
@@ -24,6 +23,7 @@ from reverse_etl.fields_json import SUPPORTED_DIALECTS, JsonField, fields_json
 from reverse_etl.modes import Action, Op
 from reverse_etl.normalising import NORMALISERS
 from reverse_etl.spec import FieldMapping, MatchMapping, Nulls, SyncSpec, columns_of
+from reverse_etl.wire_columns import association_names, field_names, match_names
 from warehouse.manifest import Json
 from warehouse.values import Row, Value
 

@@ -9,23 +9,22 @@ gone before anybody arrives. A key is in a plan once, so batches may pass each o
 """
 
 import contextlib
-import random
 import time
-import traceback
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
+from reverse_etl.batch_queue import BatchQueue, ReadBatch
+from reverse_etl.connector_faults import broken, for_good, without_answer
 from reverse_etl.destinations.protocol import (
     Batch,
     BatchResult,
     Destination,
     Idempotency,
     Record,
-    Settings,
 )
+from reverse_etl.errands import Errand, Segment, SendPolicy
 from reverse_etl.errors import (
     BatchRefusedError,
     DeliveryError,
@@ -51,10 +50,11 @@ from reverse_etl.ledger import (
     Ledger,
     LedgerBatch,
     Refusal,
-    Writing,
     idempotency_key,
 )
+from reverse_etl.ledger_page import LedgerPage
 from reverse_etl.modes import Action
+from reverse_etl.patience import Patience
 from reverse_etl.plan_rows import PlanRows, Reading, refusal_of
 from reverse_etl.records import Unsendable
 from reverse_etl.spans import Span, spans_of, without
@@ -71,76 +71,9 @@ from reverse_etl.verdicts import (
     unrepeatable,
 )
 
-_RANDOM = random.SystemRandom()
 _POLLERS = 2
-_COMPACT_EVERY = 500
 _LONGEST_SLEEP_S = 60.0
 _SHORTEST_WAIT_TOLD_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class SendPolicy:
-    """How much trouble a run puts up with. Times in seconds.
-
-    Attributes:
-        max_workers: Most batches under way at once; the destination may allow fewer.
-        row_waits_s: Before rows are tried again that were refused for what may pass.
-        batch_waits_s: Before a batch is tried again that was given up.
-        max_troubles: As many batches in a row without an answer stop the run.
-        divide_share: Requests that dividing refused batches may cost, as a share of the
-            batches of the plan.
-        min_divisions: As many are allowed in any case.
-        job_waits_s: Between two looks at a job: the first, and the longest.
-        max_jobs: Most jobs under way.
-        max_job_rows: Most rows in them.
-        max_waiting_rows: With more rows waiting to be tried again, none are begun.
-        settle_every_s: So often what was answered is recorded in the warehouse.
-        jitter: A number from 0 to 1, for the waits.
-    """
-
-    max_workers: int = 4
-    row_waits_s: tuple[float, ...] = (1.0, 5.0, 25.0)
-    batch_waits_s: tuple[float, ...] = (5.0, 30.0)
-    max_troubles: int = 20
-    divide_share: float = 0.2
-    min_divisions: int = 200
-    job_waits_s: tuple[float, float] = (1.0, 30.0)
-    max_jobs: int = 30
-    max_job_rows: int = 100_000
-    max_waiting_rows: int = 50_000
-    settle_every_s: float = 600.0
-    jitter: Callable[[], float] = _RANDOM.random
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """What is sent, and as what.
-
-    Attributes:
-        sync: Name of the sync.
-        object: What its records are called at the destination.
-        settings: The sync's settings for it.
-        run_id: The run.
-        key_name: Name of the key, for files.
-        field_names: Mapped fields, for files.
-        planned: Rows of the plan.
-    """
-
-    sync: str
-    object: str
-    settings: Settings
-    run_id: str
-    key_name: str
-    field_names: tuple[str, ...]
-    planned: int
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of the plan with one action, which is done before the next begins."""
-
-    action: Action
-    span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +85,6 @@ class _Answer:
     error: BaseException | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _UnderWay:
-    batch: LedgerBatch
-    reading: Reading
-
-
 @dataclass(slots=True)
 class _Job:
     batch: LedgerBatch
@@ -165,25 +92,6 @@ class _Job:
     look_at: float
     wait_s: float
     is_asked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A batch that goes (again) at `due`; with others first, where it was given up."""
-
-    batch: LedgerBatch
-    due: float
-    lets_others_go: bool = False
-
-
-@dataclass(slots=True)
-class _Unwritten:
-    """What the next commit writes."""
-
-    batches: dict[int, LedgerBatch] = field(default_factory=dict)
-    removed: list[int] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
-    dest_ids: dict[int, dict[int, str]] = field(default_factory=dict)
 
 
 class Sender:
@@ -226,8 +134,12 @@ class Sender:
         self._errand = errand
         self._segments = segments
         self._rows = rows
-        self._ledger = ledger
-        self._lease = lease
+        self._page = LedgerPage(
+            ledger,
+            lease,
+            errand.run_id,
+            last_number=max((batch.number for batch in batches), default=0),
+        )
         self._destination = destination
         self._capabilities = destination.capabilities
         self._rules = rules
@@ -240,31 +152,28 @@ class Sender:
             for batch in batches
             if batch.state in (BatchState.PLANNED, BatchState.SUBMITTED)
         ]
-        self._last_number = max((batch.number for batch in batches), default=0)
-        self._covered = max(
-            (span.last for batch in batches for span in batch.spans), default=0
-        )
         self._answered_rows = sum(
             batch.row_count for batch in batches if batch.is_finished
         )
-        self._cursor = 1
-        self._ready: deque[_UnderWay] = deque()
-        self._waiting: list[_Waiting] = []
-        self._under_way: dict[int, _UnderWay] = {}
+        self._under_way: dict[int, ReadBatch] = {}
         self._jobs: dict[int, _Job] = {}
         self._answers: SimpleQueue[_Answer] = SimpleQueue()
-        self._unwritten = _Unwritten()
-        self._commits = 0
-        self._most_rows = self._capabilities.max_batch_rows or errand.planned
-        self._divisions_left = max(
-            policy.min_divisions,
-            int(policy.divide_share * errand.planned / max(1, self._most_rows)),
+        self._patience = Patience(
+            policy,
+            planned=errand.planned,
+            max_batch_rows=self._capabilities.max_batch_rows,
         )
-        self._troubles = 0
-        self._answered_batches = 0
-        self._first_trouble: dict[int, int] = {}
+        self._queue = BatchQueue(
+            rows,
+            page=self._page,
+            patience=self._patience,
+            policy=policy,
+            covered=max(
+                (span.last for batch in batches for span in batch.spans), default=0
+            ),
+            clock=clock,
+        )
         self._settled_at = clock()
-        self._stop: Stop | None = None
         self.withdrawn_rows = 0
 
     def send(self) -> Stop | None:
@@ -291,12 +200,12 @@ class Sender:
             try:
                 for segment in self._segments:
                     self._send_segment(segment, pool, workers)
-                    if self._stop is not None:
+                    if self._patience.stop is not None:
                         break
             except KeyboardInterrupt:
                 self._take_last_answers()
                 raise
-        return self._stop
+        return self._patience.stop
 
     def send_whole_run(
         self, wanted: Callable[[], Iterable[Record]] | None
@@ -304,13 +213,13 @@ class Sender:
         """Send the plan as one batch, streamed. Returns why it failed, or None."""
         errand = self._errand
         batch = LedgerBatch(
-            self._new_number(),
+            self._page.new_number(),
             Action.RUN,
             (Span(1, errand.planned),),
             BatchState.SENDING,
         )
-        self._unwritten.batches[batch.number] = batch
-        self._write()
+        self._page.put(batch)
+        self._page.write()
         refusals: list[Refusal] = []
 
         def records() -> Iterator[Record]:
@@ -324,52 +233,54 @@ class Sender:
         answer = self._deliver(batch.number, lambda: self._destination.send(message))
         if isinstance(answer.error, DeliveryError):
             # There is no part of it to try again alone, and nothing that goes after it.
-            answer = replace(answer, error=_for_good(answer.error))
+            answer = replace(answer, error=for_good(answer.error))
         refused = {refusal.seq for refusal in refusals}
         seqs = (
             [seq for seq in range(1, errand.planned + 1) if seq not in refused]
             if refused
             else range(1, errand.planned + 1)
         )
-        self._take(_UnderWay(batch, Reading((), seqs, tuple(refusals))), answer)
-        self._write()
-        return self._stop
+        self._take(ReadBatch(batch, Reading((), seqs, tuple(refusals))), answer)
+        self._page.write()
+        return self._patience.stop
 
     def _send_segment(
         self, segment: Segment, pool: ThreadPoolExecutor, workers: int
     ) -> None:
         self._enter(segment)
         while True:
-            started = [] if self._stop else self._startable(segment, workers)
-            self._write(started)
+            started = [] if self._patience.stop else self._startable(segment, workers)
+            self._page.write([each.batch for each in started])
             for each in started:
                 message = self._message(each.batch, each.reading.records)
                 self._under_way[each.batch.number] = each
                 pool.submit(self._work, each.batch.number, message)
-            if self._stop is None:
+            if self._patience.stop is None:
                 self._ask_for_jobs(pool)
             is_busy = bool(self._under_way) or any(
                 job.is_asked for job in self._jobs.values()
             )
-            if not is_busy and (self._stop is not None or self._is_done(segment)):
+            if not is_busy and (
+                self._patience.stop is not None
+                or (self._queue.is_empty(segment) and not self._jobs)
+            ):
                 return
-            if self._stop is None:
-                self._read_ahead(segment, workers)
+            if self._patience.stop is None:
+                self._queue.read_ahead(segment, workers, may_go_on=self._answers.empty)
             for answer in self._next_answers(workers, is_busy=is_busy):
                 self._take_answer(answer)
             self._settle_now_and_then()
 
     def _take_last_answers(self) -> None:
         """Wait for what is under way, so that nothing of it is in doubt."""
-        self._halt(Stop(StopReason.FAILED, "The run was interrupted."))
+        self._patience.halt(Stop(StopReason.FAILED, "The run was interrupted."))
         with contextlib.suppress(Empty):
             while self._under_way:
                 self._take_answer(self._answers.get(timeout=_LONGEST_SLEEP_S))
-        self._write()
+        self._page.write()
 
     def _enter(self, segment: Segment) -> None:
-        self._cursor = max(segment.span.first, self._covered + 1)
-        self._ready.clear()
+        self._queue.enter(segment)
         now = self._clock()
         for batch in self._left_over:
             if not segment.span.first <= batch.spans[0].first <= segment.span.last:
@@ -379,20 +290,12 @@ class Sender:
                     batch, None, now, self._policy.job_waits_s[0]
                 )
             else:
-                self._waiting.append(_Waiting(batch, now))
+                self._queue.put_back(batch, now)
 
-    def _is_done(self, segment: Segment) -> bool:
-        return (
-            self._cursor > segment.span.last
-            and not self._ready
-            and not self._waiting
-            and not self._jobs
-        )
-
-    def _startable(self, segment: Segment, workers: int) -> list[_UnderWay]:
-        started: list[_UnderWay] = []
+    def _startable(self, segment: Segment, workers: int) -> list[ReadBatch]:
+        started: list[ReadBatch] = []
         while len(self._under_way) + len(started) < workers and self._has_room():
-            found = self._next_batch(segment)
+            found = self._queue.take(segment)
             if found is None:
                 break
             prepared = self._prepared(found)
@@ -409,86 +312,13 @@ class Sender:
             and rows < self._policy.max_job_rows
         )
 
-    def _next_batch(self, segment: Segment) -> _UnderWay | None:
-        again = self._due_batch(segment)
-        if again is not None:
-            return _UnderWay(again, self._rows.read(again.spans))
-        if self._ready:
-            return self._ready.popleft()
-        return self._cut(segment)
-
-    def _due_batch(self, segment: Segment) -> LedgerBatch | None:
-        """A batch whose time has come; rows that are tried again go together."""
-        now = self._clock()
-        are_others = bool(self._ready) or self._may_cut(segment)
-        due = [
-            each
-            for each in self._waiting
-            if each.due <= now
-            and not (each.lets_others_go and are_others and self._is_alone(each.batch))
-        ]
-        if not due:
-            return None
-        first = due[0].batch
-        alike = [first]
-        if first.row_tries and not first.is_in_doubt:
-            rows = first.row_count
-            for each in due[1:]:
-                batch = each.batch
-                is_fit = batch.row_tries and not batch.is_in_doubt
-                if is_fit and rows + batch.row_count <= self._most_rows:
-                    alike.append(batch)
-                    rows += batch.row_count
-        taken = {batch.number for batch in alike}
-        self._waiting = [
-            each for each in self._waiting if each.batch.number not in taken
-        ]
-        if len(alike) == 1:
-            return first
-        together = LedgerBatch(
-            self._new_number(),
-            first.action,
-            tuple(sorted(span for batch in alike for span in batch.spans)),
-            BatchState.PLANNED,
-            row_tries=max(batch.row_tries for batch in alike),
-            give_ups=max(batch.give_ups for batch in alike),
-        )
-        for batch in alike:
-            self._remove(batch.number)
-        return together
-
-    def _is_alone(self, batch: LedgerBatch) -> bool:
-        """Whether no other batch went through since this one was given up first."""
-        first = self._first_trouble.get(batch.number, 0)
-        return self._answered_batches <= first
-
-    def _may_cut(self, segment: Segment) -> bool:
-        if self._cursor > segment.span.last:
-            return False
-        waiting = sum(each.batch.row_count for each in self._waiting)
-        return waiting <= self._policy.max_waiting_rows
-
-    def _cut(self, segment: Segment) -> _UnderWay | None:
-        if not self._may_cut(segment):
-            return None
-        last = min(self._cursor + self._most_rows - 1, segment.span.last)
-        batch = LedgerBatch(
-            self._new_number(),
-            segment.action,
-            (Span(self._cursor, last),),
-            BatchState.PLANNED,
-        )
-        reading = self._rows.read(batch.spans, is_next=True)
-        self._cursor = last + 1
-        return _UnderWay(batch, reading)
-
-    def _prepared(self, found: _UnderWay) -> _UnderWay | None:
+    def _prepared(self, found: ReadBatch) -> ReadBatch | None:
         """The batch without who withdrew consent; None when nobody is left to send."""
         batch, reading = found.batch, found.reading
         if reading.withdrawn:
-            self._unwrite(
+            self._page.put(
                 LedgerBatch(
-                    self._new_number(),
+                    self._page.new_number(),
                     batch.action,
                     spans_of(reading.withdrawn),
                     BatchState.CANCELLED,
@@ -500,29 +330,22 @@ class Sender:
             self._count_answered(len(reading.withdrawn))
             rest = without(batch.spans, reading.withdrawn)
             if not rest:
-                self._remove(batch.number)
+                self._page.remove(batch.number)
                 return None
             batch = replace(batch, spans=rest)
             if batch.is_in_doubt and self._capabilities.idempotency is (
                 Idempotency.HEADER
             ):
                 # Its key stands for other rows now, and a new one might do it twice.
-                self._unwrite(unrepeatable(batch, self._rules))
+                self._page.put(unrepeatable(batch, self._rules))
                 self._count_answered(batch.row_count)
                 return None
         if not reading.records:
-            self._unwrite(replace(batch, state=BatchState.ACKED))
-            self._unwritten.refusals += reading.refusals
+            self._page.put(replace(batch, state=BatchState.ACKED))
+            self._page.refuse(reading.refusals)
             self._count_answered(batch.row_count)
             return None
-        return _UnderWay(replace(batch, state=BatchState.SENDING), reading)
-
-    def _read_ahead(self, segment: Segment, workers: int) -> None:
-        while len(self._ready) < workers and self._answers.empty():
-            found = self._cut(segment)
-            if found is None:
-                return
-            self._ready.append(found)
+        return ReadBatch(replace(batch, state=BatchState.SENDING), reading)
 
     def _message(
         self,
@@ -603,9 +426,9 @@ class Sender:
         """Until a batch or a job is due that could be begun or asked for."""
         now = self._clock()
         dues = [now + _LONGEST_SLEEP_S]
-        if self._stop is None:
+        if self._patience.stop is None:
             if len(self._under_way) < workers and self._has_room():
-                dues += [each.due for each in self._waiting]
+                dues += self._queue.dues()
             if sum(job.is_asked for job in self._jobs.values()) < _POLLERS:
                 dues += [job.look_at for job in self._jobs.values() if not job.is_asked]
         return max(min(dues) - now, 0.001)
@@ -626,28 +449,26 @@ class Sender:
             job.look_at = self._clock() + job.wait_s
             job.wait_s = min(job.wait_s * 2, self._policy.job_waits_s[1])
             if isinstance(answer.error, DeliveryError):
-                self._count_trouble(answer.error)
+                self._patience.count_trouble(answer.error)
             return
         if is_over and isinstance(answer.error, DeliveryError):
             # The job stays where it is, and the next run asks for it.
-            self._halt(on_stop(job.batch, answer.error, self._rules).stop)
+            self._patience.halt(on_stop(job.batch, answer.error, self._rules).stop)
             return
         del self._jobs[answer.number]
         assert job.reading is not None  # noqa: S101  read before it was asked for
-        self._take(_UnderWay(job.batch, job.reading), answer)
+        self._take(ReadBatch(job.batch, job.reading), answer)
 
-    def _take(self, under_way: _UnderWay, answer: _Answer) -> None:
+    def _take(self, under_way: ReadBatch, answer: _Answer) -> None:
         batch = under_way.batch
         verdict = self._verdict(under_way, answer)
         for changed in verdict.batches:
-            self._unwrite(changed)
+            self._page.put(changed)
             if changed.state is BatchState.PLANNED:
-                self._waiting.append(
-                    _Waiting(
-                        changed,
-                        self._due(changed, verdict.again),
-                        lets_others_go=verdict.again is When.LATER,
-                    )
+                self._queue.put_back(
+                    changed,
+                    self._due(changed, verdict.again),
+                    lets_others_go=verdict.again is When.LATER,
                 )
             elif changed.state is BatchState.SUBMITTED:
                 wait_s = self._policy.job_waits_s[0]
@@ -655,96 +476,69 @@ class Sender:
                     changed, under_way.reading, self._clock() + wait_s, wait_s
                 )
         for number in verdict.removed:
-            self._remove(number)
-        self._unwritten.refusals += verdict.refusals
+            self._page.remove(number)
+        self._page.refuse(verdict.refusals)
         if any(changed.state in FINAL_STATES for changed in verdict.batches):
-            self._unwritten.refusals += under_way.reading.refusals
+            self._page.refuse(under_way.reading.refusals)
         if verdict.dest_ids:
-            self._unwritten.dest_ids[batch.number] = dict(verdict.dest_ids)
+            self._page.name(batch.number, verdict.dest_ids)
         self._tell_of(batch, verdict)
         if verdict.stop is not None:
-            self._halt(verdict.stop)
+            self._patience.halt(verdict.stop)
 
-    def _verdict(self, under_way: _UnderWay, answer: _Answer) -> Verdict:
+    def _verdict(self, under_way: ReadBatch, answer: _Answer) -> Verdict:
         batch, reading = under_way.batch, under_way.reading
         error = answer.error
         if error is None:
             if answer.result is None:
-                error = _without_answer()
+                error = without_answer()
             else:
                 try:
                     verdict = on_answer(
-                        batch, reading, answer.result, self._rules, self._new_number
+                        batch,
+                        reading,
+                        answer.result,
+                        self._rules,
+                        self._page.new_number,
                     )
                 except FatalDeliveryError as wrong:
                     return on_stop(batch, wrong, self._rules)
-                self._went_through(batch, len(reading.seqs))
+                self._patience.went_through(batch, len(reading.seqs))
                 return verdict
         if not isinstance(error, Exception):
             raise error
         if isinstance(error, BatchRefusedError):
             return self._divided(batch, reading, error)
         if isinstance(error, RetryableDeliveryError | JobLostError):
-            self._first_trouble.setdefault(batch.number, self._answered_batches)
+            self._patience.was_given_up(batch)
             verdict = on_trouble(
                 batch,
                 error,
                 self._rules,
-                others_went_through=not self._is_alone(batch),
+                others_went_through=not self._patience.is_alone(batch),
             )
-            self._count_trouble(error)
+            self._patience.count_trouble(error)
             return verdict
         if isinstance(error, DeliveryError):
             return on_stop(batch, error, self._rules)
-        return on_stop(batch, _broken(error), self._rules)
+        return on_stop(batch, broken(error), self._rules)
 
     def _divided(
         self, batch: LedgerBatch, reading: Reading, error: BatchRefusedError
     ) -> Verdict:
-        # A refusal is an answer: the destination is there.
-        self._troubles = 0
-        row_count = len(reading.seqs)
-        if error.is_too_large and row_count > 1:
-            self._most_rows = min(self._most_rows, row_count // 2)
+        patience = self._patience
+        patience.was_refused(error, len(reading.seqs))
         verdict = on_refusal(
             batch,
             reading,
             error,
             self._rules,
-            self._new_number,
-            may_divide=self._divisions_left > 0 and batch.action is not Action.RUN,
+            self._page.new_number,
+            may_divide=patience.may_divide and batch.action is not Action.RUN,
         )
         if verdict.removed:
-            self._divisions_left -= 1
+            patience.was_divided()
         return verdict
-
-    def _went_through(self, batch: LedgerBatch, row_count: int) -> None:
-        self._troubles = 0
-        self._answered_batches += 1
-        self._first_trouble.pop(batch.number, None)
-        # After a batch that was too large, the largest that was not is the measure.
-        self._most_rows = max(self._most_rows, row_count)
-
-    def _count_trouble(self, error: DeliveryError) -> None:
-        self._troubles += 1
-        if self._troubles >= self._policy.max_troubles:
-            self._halt(
-                Stop(
-                    StopReason.FAILED,
-                    f"{self._troubles} batches in a row had no answer. {error}",
-                )
-            )
-
-    def _halt(self, stop: Stop | None) -> None:
-        if stop is None:
-            return
-        current = self._stop
-        if current is None or (
-            current.reason is StopReason.PAUSED and stop.reason is StopReason.FAILED
-        ):
-            self._stop = stop
-        elif stop.resume_at is not None and current.resume_at is not None:
-            self._stop = max(current, stop, key=lambda each: str(each.resume_at))
 
     def _due(self, batch: LedgerBatch, again: When) -> float:
         if again is When.AT_ONCE:
@@ -793,77 +587,10 @@ class Sender:
     def _count_answered(self, row_count: int) -> None:
         self._answered_rows += row_count
 
-    def _new_number(self) -> int:
-        self._last_number += 1
-        return self._last_number
-
-    def _unwrite(self, batch: LedgerBatch) -> None:
-        self._unwritten.batches[batch.number] = batch
-
-    def _remove(self, number: int) -> None:
-        self._unwritten.batches.pop(number, None)
-        self._unwritten.removed.append(number)
-
-    def _write(self, started: Sequence[_UnderWay] = ()) -> None:
-        for each in started:
-            self._unwrite(each.batch)
-        unwritten = self._unwritten
-        if not unwritten.batches and not unwritten.removed:
-            return
-        self._ledger.write(
-            self._lease,
-            self._errand.run_id,
-            Writing(
-                tuple(unwritten.batches.values()),
-                tuple(unwritten.removed),
-                tuple(unwritten.refusals),
-                unwritten.dest_ids,
-            ),
-        )
-        self._unwritten = _Unwritten()
-        self._commits += 1
-        if self._commits % _COMPACT_EVERY == 0:
-            self._ledger.compact(self._lease, self._errand.run_id)
-
     def _settle_now_and_then(self) -> None:
         if self._clock() - self._settled_at < self._policy.settle_every_s:
             return
-        self._write()
+        self._page.write()
         self._checkpoint()
         self._rows.interrupted()
         self._settled_at = self._clock()
-
-
-def _broken(error: Exception) -> FatalDeliveryError:
-    """What a fault of the connector itself becomes. Its text may quote somebody's value."""
-    places = traceback.extract_tb(error.__traceback__)
-    place = (
-        f"{places[-1].name}, line {places[-1].lineno}" if places else "no place known"
-    )
-    return FatalDeliveryError(
-        f"The destination's own code failed ({type(error).__name__} in {place}). The sync "
-        "stopped. This is a fault of the connector; please report it.",
-        is_in_doubt=True,
-        error_class=ErrorClass.INTERNAL,
-    )
-
-
-def _for_good(error: DeliveryError) -> DeliveryError:
-    """The error of a whole run: it ends there, whatever would be tried of a batch."""
-    if isinstance(error, FatalDeliveryError | QuotaExhaustedError):
-        return error
-    return FatalDeliveryError(
-        str(error),
-        is_in_doubt=error.is_in_doubt,
-        error_class=error.error_class,
-        code=error.code,
-    )
-
-
-def _without_answer() -> FatalDeliveryError:
-    return FatalDeliveryError(
-        "The destination's own code gave no answer for a batch. The sync stopped. This is "
-        "a fault of the connector; please report it.",
-        is_in_doubt=True,
-        error_class=ErrorClass.INTERNAL,
-    )

@@ -12,7 +12,8 @@ from enum import StrEnum
 
 from sqlglot import exp
 
-from reverse_etl import change_query
+from reverse_etl import send_query
+from reverse_etl.errands import Segment
 from reverse_etl.errors import LedgerError, SyncConfigurationError
 from reverse_etl.fates import FatedRows, OutcomeStatus
 from reverse_etl.guards import Previous
@@ -28,7 +29,6 @@ from reverse_etl.retl_tables import (
     drop,
     literal,
 )
-from reverse_etl.sending import Segment
 from reverse_etl.settling import Settlement, settle
 from reverse_etl.spans import Span
 from reverse_etl.spec import SyncSpec
@@ -329,7 +329,7 @@ class SyncRecord:
         plan = self._plan.to_table()
         drop(self._warehouse, plan)
         if self._dialect != "duckdb":
-            query = change_query.numbered(plan_query, dialect=self._dialect)
+            query = send_query.numbered(plan_query, dialect=self._dialect)
             return self._warehouse.execute(query.ctas(plan))
         row_count = self._warehouse.execute(plan_query.ctas(plan))
         # They are numbered where they lie: a window function keeps DuckDB to one thread.

@@ -20,6 +20,7 @@ from reverse_etl.destinations.memory import (
 )
 from reverse_etl.destinations.protocol import Capabilities, Destination
 from reverse_etl.engine import plan_sync, run_sync
+from reverse_etl.errands import SendPolicy
 from reverse_etl.errors import FatalDeliveryError
 from reverse_etl.events import SyncEvent, Tell
 from reverse_etl.invocations import RunOptions
@@ -27,7 +28,6 @@ from reverse_etl.ledger import Ledger, open_ledger
 from reverse_etl.modes import Mode, Op
 from reverse_etl.plan import SyncPlan
 from reverse_etl.run_reports import RunReport
-from reverse_etl.sending import SendPolicy
 from reverse_etl.spec import FieldMapping, Guards, Nulls, SyncSpec
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.target import STORAGE_VERSION, Target

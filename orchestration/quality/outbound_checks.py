@@ -27,9 +27,9 @@ from orchestration.quality.outbound_suite import (
 from orchestration.quality.results import keep
 from orchestration.quality.validation import validate
 from orchestration.workspace import Workspace
-from reverse_etl.change_query import granted_query
+from reverse_etl.comparing import suppressions
+from reverse_etl.consent_query import granted_query
 from reverse_etl.errors import ContractError
-from reverse_etl.planning import suppressions
 from reverse_etl.spec import CUSTOMER_COLUMN, SyncSpec
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.manifest import Manifest, Model, Relation

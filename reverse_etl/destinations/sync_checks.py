@@ -5,10 +5,10 @@ Everything is told from capabilities, which are data: nothing is opened for it.
 
 from collections.abc import Iterable, Iterator
 
-from reverse_etl.change_query import gentlest_removal
 from reverse_etl.destinations.protocol import ANY_ASSOCIATION, Capabilities
 from reverse_etl.modes import Mode, Removal
 from reverse_etl.spec import SyncSpec
+from reverse_etl.sync_actions import gentlest_removal
 from reverse_etl.yaml_reading import nearest
 
 

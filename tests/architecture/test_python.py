@@ -179,7 +179,7 @@ _SKELETON_TEXTS = {
     "reverse_etl/destinations/postgres_rows.py": "import psycopg\n",
     "reverse_etl/destinations/postgres_target.py": "import psycopg\n",
     "reverse_etl/destinations/postgres_transaction.py": "import psycopg\n",
-    "reverse_etl/transport.py": "import httpx\n",
+    "reverse_etl/transport/client.py": "import httpx\n",
     "orchestration/quality/suites.py": "import great_expectations\n",
 }
 
@@ -202,6 +202,7 @@ def _skeleton(pyproject: str) -> set[str]:
             "orchestration/quality",
             "reverse_etl/destinations",
             "reverse_etl/normalising",
+            "reverse_etl/transport",
         )
     }
     return modules | packages

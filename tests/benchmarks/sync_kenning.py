@@ -21,6 +21,7 @@ from reverse_etl.destinations.registry import (
     open_destination,
 )
 from reverse_etl.engine import run_sync
+from reverse_etl.errands import SendPolicy
 from reverse_etl.events import BatchAnswered, SendingBegan, SyncEvent
 from reverse_etl.invocations import RunOptions
 from reverse_etl.ledger import (
@@ -35,7 +36,6 @@ from reverse_etl.ledger import (
 )
 from reverse_etl.rate_limits import open_rate_limiter
 from reverse_etl.run_reports import RunReport
-from reverse_etl.sending import SendPolicy
 from reverse_etl.spec import SyncSpec
 from reverse_etl.transport import HttpOptions, NoLimit, RateLimiter
 from tests.benchmarks.sync_rows import HUBSPOT_COLUMNS, sync, target

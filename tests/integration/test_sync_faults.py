@@ -18,6 +18,7 @@ from reverse_etl.destinations.memory import (
     no_answer,
 )
 from reverse_etl.destinations.protocol import BatchResult, Idempotency, RejectedRow
+from reverse_etl.errands import SendPolicy
 from reverse_etl.errors import (
     BatchRefusedError,
     ErrorClass,
@@ -30,7 +31,6 @@ from reverse_etl.errors import (
 from reverse_etl.events import BatchAnswered, RunEnded, RunPaused, SendingBegan
 from reverse_etl.ledger import BatchState
 from reverse_etl.modes import Action, Mode, Op, Removal
-from reverse_etl.sending import SendPolicy
 from tests.sync_world import SyncWorld, memory_destination, open_sync_world, rows_of
 
 KEYS = [f"k{number:02}" for number in range(1, 17)]

@@ -15,11 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from reverse_etl import change_query
+from reverse_etl import send_query
 from reverse_etl.destinations.protocol import Capabilities
 from reverse_etl.guards import Previous
 from reverse_etl.modes import Mode, Removal
-from reverse_etl.planning import PlannedRun, planned_run
+from reverse_etl.planned_runs import PlannedRun
+from reverse_etl.planning import planned_run
 from reverse_etl.spec import FieldMapping, Guards, MatchMapping, SyncSpec
 from warehouse.connection import Warehouse, open_warehouse
 from warehouse.target import Target
@@ -148,7 +149,7 @@ def plan(
             now=NOW,
         ) as run,
     ):
-        rows = change_query.numbered(run.plan_query(), dialect="duckdb")
+        rows = send_query.numbered(run.plan_query(), dialect="duckdb")
         query = rows.ctas(exp.table_("plan", db="retl"))
         warehouse.execute("drop table if exists retl.plan")
         warehouse.execute(query)

@@ -6,8 +6,13 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from reverse_etl import change_query
-from reverse_etl.change_query import Actions, actions, field_names, gentlest_removal
+from reverse_etl import (
+    change_query,
+    consent_query,
+    model_query,
+    send_query,
+    shared_keys,
+)
 from reverse_etl.destinations.protocol import FIRST_ASSOCIATION
 from reverse_etl.modes import Action, Mode, Removal
 from reverse_etl.spec import (
@@ -18,6 +23,8 @@ from reverse_etl.spec import (
     MatchMapping,
     SyncSpec,
 )
+from reverse_etl.sync_actions import Actions, actions, gentlest_removal
+from reverse_etl.wire_columns import field_names
 from warehouse.values import Column, Relation
 
 COLUMNS = (
@@ -58,8 +65,8 @@ NOW = exp.cast(exp.Literal.string("2026-06-30 12:00:00"), "timestamp")
 
 def queries(spec: SyncSpec, dialect: str, columns=COLUMNS) -> list[exp.Expr]:
     suppressed = exp.table_("suppressed_customers", db="core")
-    granted = change_query.granted_query(spec, suppressed=suppressed, dialect=dialect)
-    source = change_query.source_query(
+    granted = consent_query.granted_query(spec, suppressed=suppressed, dialect=dialect)
+    source = model_query.source_query(
         spec, columns, head="digest", granted=granted, dialect=dialect
     )
     return [
@@ -77,24 +84,24 @@ def queries(spec: SyncSpec, dialect: str, columns=COLUMNS) -> list[exp.Expr]:
             stale_before=NOW,
             dialect=dialect,
         ),
-        change_query.balance_query(compared=COMPARED, dialect=dialect),
-        change_query.source_count_query(spec, dialect=dialect),
+        shared_keys.balance_query(compared=COMPARED, dialect=dialect),
+        model_query.source_count_query(spec, dialect=dialect),
         change_query.held_count_query(spec, snapshot=SNAPSHOT, dialect=dialect),
-        change_query.shared_keys_query(spec, compared=None, dialect=dialect),
-        change_query.shared_keys_query(spec, compared=COMPARED, dialect=dialect),
-        change_query.ambiguous_query(
+        shared_keys.shared_keys_query(spec, compared=None, dialect=dialect),
+        shared_keys.shared_keys_query(spec, compared=COMPARED, dialect=dialect),
+        shared_keys.ambiguous_query(
             shared=SHARED,
             compared=COMPARED,
             wanted_actions=ACTIONS,
             removes_ambiguous=True,
             dialect=dialect,
         ),
-        change_query.delete_shared_query(
+        shared_keys.delete_shared_query(
             shared=SHARED, compared=COMPARED, dialect=dialect
         ),
         change_query.count_query(compared=COMPARED, dialect=dialect),
         *(
-            change_query.plan_query(
+            send_query.plan_query(
                 spec,
                 columns,
                 compared=COMPARED,
@@ -105,8 +112,8 @@ def queries(spec: SyncSpec, dialect: str, columns=COLUMNS) -> list[exp.Expr]:
             )
             for order_by in (None, "company", FIRST_ASSOCIATION)
         ),
-        change_query.wanted_query(spec, columns, compared=COMPARED, dialect=dialect),
-        change_query.withdrawn_query(
+        send_query.wanted_query(spec, columns, compared=COMPARED, dialect=dialect),
+        consent_query.withdrawn_query(
             spec,
             plan=exp.table_("plan", db="retl"),
             first_seq=7,
@@ -157,7 +164,7 @@ def test_names_and_values_of_a_user_stay_inside_quotes():
 
 def test_rows_of_one_parent_go_next_to_each_other():
     def sorted_by(order_by: str | None) -> str:
-        query = change_query.plan_query(
+        query = send_query.plan_query(
             SPEC,
             COLUMNS,
             compared=COMPARED,
