@@ -327,6 +327,7 @@ create or replace table shopify."order" (
     total_price double,
     total_discounts double,
     total_line_items_price double,
+    taxes_included boolean,
     created_at timestamp,
     updated_at timestamp,
     processed_at timestamp,

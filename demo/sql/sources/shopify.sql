@@ -71,6 +71,7 @@ select
     purchase_total.total_minor / 100.0 as total_price,
     purchase_total.discount_minor / 100.0 as total_discounts,
     purchase_total.line_items_minor / 100.0 as total_line_items_price,
+    true as taxes_included,
     purchase.purchased_at as created_at,
     not_after_today(coalesce(purchase_return.returned_at, later(purchase.purchased_at, 172800)))
         as updated_at,

@@ -50,6 +50,11 @@ abandoned_checkouts as (
         -- foreign keys
         {{ trimmed_text('token') }} as checkout_token,
         {{ trimmed_text('cart_token') }} as cart_token,
+        coalesce(
+            {{ trimmed_text('cart_token') }},
+            {{ trimmed_text('token') }},
+            {{ trimmed_text('id') }}
+        ) as cart_id,
         {{ trimmed_text('customer_id') }} as shopify_customer_id,
 
         -- identifiers

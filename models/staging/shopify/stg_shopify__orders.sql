@@ -77,8 +77,10 @@ orders as (
         -- booleans
         {{ is_true('test') }} as is_test,
         cancelled_at is not null as is_cancelled,
+        {{ is_true('taxes_included') }} as is_tax_included,
 
         -- measures
+        {{ money('total_line_items_price') }} as line_items_amount,
         {{ money('subtotal_price') }} as subtotal_amount,
         {{ money('total_tax') }} as tax_amount,
         {{ money('total_price') }} as total_amount,
