@@ -15,14 +15,12 @@ from sqlglot import exp
 from identity.errors import CustomerNotFoundError, NotBuiltError
 from identity.identifiers import candidates
 from warehouse.connection import Value, Warehouse, open_warehouse
-from warehouse.manifest import Relation
+from warehouse.publish import BOOKKEEPING
 from warehouse.target import Target
+from warehouse.values import Relation
 
 IDENTITY_MAP = Relation("identity", "identity_map")
 CUSTOMERS = Relation("core", "dim_customers")
-BOOKKEEPING = frozenset({"changed_run", "recheck_at"})
-"""Columns that say which run wrote a row, and nothing about a customer."""
-
 SHOWN_FIELDS = ("email", "phone", "user_id", "loyalty_id")
 """Columns of the profile whose value finds everybody who shows it: people may share a telephone."""
 

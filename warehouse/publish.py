@@ -3,9 +3,14 @@
 DuckDB admits one writer, so a dashboard on the warehouse file would stop the next
 build. The copy is written beside its final name and then moved over it: a reader has
 the old file or the new one, never half of one.
+
+Rows of one customer lie together, so that whoever asks for one customer reads little.
+The file may be read by its owner and their group, and written to by nobody: it holds
+personal data, and a client that opened it to write would keep all others out.
 """
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +24,12 @@ from warehouse.target import STORAGE_VERSION, Target
 PUBLIC_SCHEMAS = ("identity", "core", "audiences")
 """Schemas whose tables are the interface to the outside (docs/architecture.md)."""
 
+BOOKKEEPING = ("changed_run", "recheck_at")
+"""Columns by which a table finds its own work; outside they mean nothing."""
+
 _COPY = "published_copy"
+_OWNER_AND_GROUP_READ = 0o440
+_TOGETHER = "customer_id"
 _PRIVATE = exp.Literal.string("int_")
 
 
@@ -28,7 +38,9 @@ def publish(
 ) -> int:
     """Copy the public tables and views of the public schemas into one DuckDB file.
 
-    Intermediate models (`int_`) are no interface to anyone and stay behind.
+    Intermediate models (`int_`) and the columns of BOOKKEEPING are no interface to
+    anyone and stay behind. Sorting spills to the folder of `path`, within the target's
+    memory_limit if it sets one.
 
     Args:
         target: The warehouse to copy from; opened read-only, so no other process may be
@@ -50,6 +62,7 @@ def publish(
         count = _copy(target, unfinished, schemas)
         with unfinished.open("rb") as written:
             os.fsync(written.fileno())
+        unfinished.chmod(_OWNER_AND_GROUP_READ)
         unfinished.replace(path)
     except OSError as error:
         raise WarehouseError(
@@ -59,6 +72,7 @@ def publish(
     finally:
         unfinished.unlink(missing_ok=True)
         unfinished.with_name(f"{unfinished.name}.wal").unlink(missing_ok=True)
+        shutil.rmtree(_spilled(unfinished), ignore_errors=True)
     return count
 
 
@@ -76,6 +90,24 @@ def _copy(target: Target, unfinished: Path, schemas: Sequence[str]) -> int:
             except duckdb.Error as error:
                 raise translated(error, at) from None
 
+        limits = {"temp_directory": str(_spilled(unfinished))} | {
+            name: value
+            for name, value in target.settings.items()
+            if name in ("memory_limit", "threads")
+        }
+        for name, value in limits.items():
+            run(
+                exp.Set(
+                    expressions=[
+                        exp.SetItem(
+                            this=exp.EQ(
+                                this=exp.to_identifier(name),
+                                expression=exp.Literal.string(value),
+                            )
+                        )
+                    ]
+                )
+            )
         # Attached under its own name, because views name the database they were made
         # in.
         run(
@@ -123,10 +155,30 @@ def _copy(target: Target, unfinished: Path, schemas: Sequence[str]) -> int:
                 )
             )
         for database, schema, name in relations:
-            run(
-                exp.select("*")
-                .from_(exp.table_(name, db=schema, catalog=database, quoted=True))
-                .ctas(exp.table_(name, db=schema, catalog=_COPY, quoted=True))
-            )
+            columns = run(_columns(database, schema, name), at=target.path)
+            names = [column for (column,) in columns if column not in BOOKKEEPING]
+            source = exp.table_(name, db=schema, catalog=database, quoted=True)
+            query = exp.select(
+                *[exp.column(column, quoted=True) for column in names]
+            ).from_(source)
+            if _TOGETHER in names:
+                query = query.order_by(_TOGETHER)
+            run(query.ctas(exp.table_(name, db=schema, catalog=_COPY, quoted=True)))
         run(exp.Detach(this=exp.var(_COPY)))
     return len(relations)
+
+
+def _columns(database: str, schema: str, name: str) -> exp.Select:
+    return (
+        exp.select("column_name")
+        .from_("information_schema.columns")
+        .where(exp.column("table_catalog").eq(database))
+        .where(exp.column("table_schema").eq(schema))
+        .where(exp.column("table_name").eq(name))
+        .order_by("ordinal_position")
+    )
+
+
+def _spilled(unfinished: Path) -> Path:
+    """Where sorting puts what memory does not hold; gone afterwards."""
+    return unfinished.with_name(f"{unfinished.name}.spilled")

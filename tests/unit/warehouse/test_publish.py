@@ -1,5 +1,8 @@
 """The copy for BI tools: what is in it, and that it is never half written."""
 
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +73,89 @@ def test_publish_while_a_reader_has_the_copy_open_leaves_the_reader_in_peace(
         publish(target, published)
 
         assert reader.query("select name from core.dim_customers") == [("ada",)]
+
+
+READER = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1], read_only=True)
+for _ in sys.stdin:
+    print(connection.execute("select name from core.dim_customers").fetchall(), flush=True)
+"""
+
+
+def ask(reader: "subprocess.Popen[str]") -> str:
+    assert reader.stdin
+    assert reader.stdout
+    reader.stdin.write("again\n")
+    reader.stdin.flush()
+    return reader.stdout.readline().strip()
+
+
+def start_reader(path: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", READER, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_reader_in_another_process_blocks_neither_build_nor_publishing(
+    target, tmp_path
+):
+    published = tmp_path / "published" / "kenning.duckdb"
+    publish(target, published)
+
+    with start_reader(published) as before:
+        assert ask(before) == "[('ada',)]"
+        with open_warehouse(target) as builder:
+            builder.execute("update core.dim_customers set name = 'grace'")
+            assert ask(before) == "[('ada',)]"
+        publish(target, published)
+        with start_reader(published) as after:
+            assert ask(after) == "[('grace',)]"
+            after.stdin.close()
+        assert ask(before) == "[('ada',)]"
+        before.stdin.close()
+
+
+def test_publish_leaves_the_marks_of_runs_behind(target, tmp_path):
+    with open_warehouse(target) as warehouse:
+        warehouse.execute(
+            "create table core.marked as "
+            "select 'c1' as customer_id, 7 as changed_run, null as recheck_at"
+        )
+
+    publish(target, tmp_path / "copy.duckdb")
+
+    with open_warehouse(
+        duckdb_target(tmp_path / "copy.duckdb"), read_only=True
+    ) as copy:
+        names = [column.name for column in copy.columns("core", "marked")]
+        assert names == ["customer_id"]
+
+
+def test_publish_puts_rows_of_one_customer_together(target, tmp_path):
+    with open_warehouse(target) as warehouse:
+        warehouse.execute(
+            "create table core.scattered as select 'c' || (range * 7 % 10) as customer_id "
+            "from range(100)"
+        )
+
+    publish(target, tmp_path / "copy.duckdb")
+
+    with open_warehouse(
+        duckdb_target(tmp_path / "copy.duckdb"), read_only=True
+    ) as copy:
+        found = copy.query("select customer_id from core.scattered order by rowid")
+        assert found == sorted(found)
+
+
+def test_copy_may_be_read_by_owner_and_group_and_written_to_by_nobody(target, tmp_path):
+    publish(target, tmp_path / "copy.duckdb")
+
+    mode = stat.S_IMODE((tmp_path / "copy.duckdb").stat().st_mode)
+    assert mode == 0o440
 
 
 def test_publish_that_fails_leaves_the_copy_as_it_was(target, tmp_path):
