@@ -130,11 +130,19 @@ class CoreHistory:
 
     def core(self) -> dict[str, dict[str, int]]:
         """The rows of every core table, counted, by table; columns that only mark runs are left out."""
+        return self._tables("core")
+
+    def staging(self) -> dict[str, dict[str, int]]:
+        """The rows of every staging table, counted, by table."""
+        return self._tables("staging")
+
+    def _tables(self, schema: str) -> dict[str, dict[str, int]]:
         with duckdb.connect(str(self.warehouse), read_only=True) as connection:
             return {
-                table: _rows(connection, table)
+                table: _rows(connection, schema, table)
                 for (table,) in connection.execute(
-                    "select table_name from information_schema.tables where table_schema = 'core'"
+                    "select table_name from information_schema.tables where table_schema = ?",
+                    [schema],
                 ).fetchall()
                 if table not in NOT_COMPARED
             }
@@ -252,24 +260,20 @@ def _change(
         )
 
 
-def _rows(connection: Connection, table: str) -> dict[str, int]:
-    columns = [
+def _rows(connection: Connection, schema: str, table: str) -> dict[str, int]:
+    columns = sorted(
         name
         for (name,) in connection.execute(
-            f"select column_name from (describe core.{table})"
+            f"select column_name from (describe {schema}.{table})"
         ).fetchall()
         if name not in MARKS
-    ]
-    names = ", ".join(f'"{name}"' for name in sorted(columns))
-    # A former customer is there for the run that comes after, and for nobody else.
-    condition = (
-        " where is_current"
-        if table.startswith("int_") and "is_current" in columns
-        else ""
     )
+    # A former customer is there for the run that comes after, and for nobody else.
+    is_private = table.startswith("int_") and "is_current" in columns
+    row = ", ".join(f'"{name}" := "{name}"' for name in columns)
     return dict(
         connection.execute(
-            f"select cast(struct_pack({', '.join(f'{quoted} := {quoted}' for quoted in names.split(', '))}) as varchar), "
-            f"count(*) from core.{table}{condition} group by 1"
+            f"select cast(struct_pack({row}) as varchar), count(*) from {schema}.{table} "
+            f"where {'is_current' if is_private else 'true'} group by 1"
         ).fetchall()
     )
