@@ -17,9 +17,9 @@ from orchestration.workspace import Workspace
 from reverse_etl.clock import utc_now
 from reverse_etl.engine import run_sync
 from reverse_etl.history import SyncStatus, sync_status
-from reverse_etl.ledger import Control
+from reverse_etl.ledger_entries import Control
+from reverse_etl.run_outcomes import RunStatus
 from reverse_etl.run_reports import RunReport
-from reverse_etl.snapshot import RunStatus
 from reverse_etl.spec import SyncSpec
 from reverse_etl.wording import counted
 from warehouse.connection import open_warehouse

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from reverse_etl.errands import Segment, SendPolicy
-from reverse_etl.ledger import BatchState, LedgerBatch
+from reverse_etl.ledger_entries import BatchState, LedgerBatch
 from reverse_etl.ledger_page import LedgerPage
 from reverse_etl.patience import Patience
 from reverse_etl.plan_rows import PlanRows, Reading

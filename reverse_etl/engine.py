@@ -32,9 +32,10 @@ from reverse_etl.invocations import (
     RunOptions,
     report_of,
 )
-from reverse_etl.ledger import Control, Ledger, LedgerRun
+from reverse_etl.ledger import Ledger
+from reverse_etl.ledger_entries import Control, LedgerRun
 from reverse_etl.plan import SyncPlan, drifted
-from reverse_etl.plan_delivery import _wanted, send_plan
+from reverse_etl.plan_delivery import send_plan, wanted_records
 from reverse_etl.planned_runs import PlannedRun
 from reverse_etl.planning import planned_run
 from reverse_etl.records import record_reader
@@ -48,8 +49,9 @@ from reverse_etl.retl_tables import (
     drop,
     exist,
 )
+from reverse_etl.run_outcomes import RunStatus
 from reverse_etl.run_reports import RunReport, together
-from reverse_etl.snapshot import RunStatus, SyncRecord
+from reverse_etl.snapshot import SyncRecord
 from reverse_etl.spec import SyncSpec
 from reverse_etl.unfinished_runs import finish_earlier
 from reverse_etl.verdicts import Rules
@@ -235,7 +237,7 @@ def _one_pass(run: Invocation, turn: _Pass) -> tuple[RunReport, _Pass | None]:
         run.log(
             f"{counts.remove} to remove, {counts.change} to change, {counts.add} to add"
         )
-        done = send_plan(run, run_id, (), wanted=_wanted(run, planned))
+        done = send_plan(run, run_id, (), wanted=wanted_records(run, planned))
     report = report_of(run, done, plan)
     if done.status is not RunStatus.SUCCEEDED:
         return report, None

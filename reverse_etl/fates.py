@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reverse_etl.ledger import BatchState, LedgerBatch
+from reverse_etl.ledger_entries import BatchState, LedgerBatch
 from reverse_etl.spans import Span, joined
 from reverse_etl.spec import InDoubt
 from reverse_etl.verdicts import Rules

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from reverse_etl.clock import as_utc
 from reverse_etl.invocations import Done, Invocation, empty_report
-from reverse_etl.ledger import Control
+from reverse_etl.ledger_entries import Control
 from reverse_etl.plan import SyncPlan
 from reverse_etl.planned_runs import PlannedRun
+from reverse_etl.run_outcomes import RunStatus
 from reverse_etl.run_reports import RunReport, with_counts
-from reverse_etl.snapshot import RunStatus
 from reverse_etl.wording import counted
 from warehouse.values import Value
 

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from sqlglot import exp
 
 from reverse_etl.clock import as_utc
-from reverse_etl.ledger import Control, Ledger
+from reverse_etl.ledger import Ledger
+from reverse_etl.ledger_entries import Control
 from reverse_etl.query_text import filled_select
 from reverse_etl.retl_tables import OUTCOMES, REJECTED, RUNS, SNAPSHOT, exist, literal
 from reverse_etl.spec import SyncSpec

@@ -12,13 +12,15 @@ from reverse_etl.clock import Clock
 from reverse_etl.destinations.protocol import Capabilities, Destination, RateLimit
 from reverse_etl.errands import SendPolicy
 from reverse_etl.events import Tell
-from reverse_etl.ledger import Lease, Ledger
+from reverse_etl.ledger import Ledger
+from reverse_etl.ledger_entries import Lease
 from reverse_etl.plan import SyncPlan
 from reverse_etl.plan_rows import CONSENT_TTL_S
 from reverse_etl.records import RecordReader
 from reverse_etl.recovery import PLAN_TTL
+from reverse_etl.run_outcomes import Outcomes, RunStatus
 from reverse_etl.run_reports import RunReport, with_counts
-from reverse_etl.snapshot import Outcomes, RunStatus, SyncRecord
+from reverse_etl.snapshot import SyncRecord
 from reverse_etl.spec import SyncSpec
 from reverse_etl.verdicts import Rules
 from warehouse.connection import Warehouse

@@ -10,23 +10,34 @@ write names it, so a run that slept through its lease cannot write over its succ
 """
 
 import contextlib
-import hashlib
-import os
-import socket
-import sys
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
-from pathlib import Path
 
 import orjson
 import sqlalchemy as sa
 
 from reverse_etl.clock import Clock
 from reverse_etl.errors import LeaseLostError, SyncBusyError
+from reverse_etl.lease_holders import NOBODY, Holder, is_busy, this_process
+from reverse_etl.ledger_entries import (
+    BatchState,
+    Control,
+    Lease,
+    LedgerBatch,
+    LedgerRun,
+    Refusal,
+    Writing,
+)
+from reverse_etl.ledger_rows import (
+    batch_of,
+    batch_row,
+    dest_id_row,
+    lease_row,
+    put_together,
+    refusal_row,
+)
 from reverse_etl.ledger_tables import (
     BATCHES,
     CONTROLS,
@@ -40,174 +51,11 @@ from reverse_etl.ledger_tables import (
     open_database,
     text_moment,
 )
-from reverse_etl.modes import Action
-from reverse_etl.spans import Span, joined, spans_from_text, spans_text
 
 LEASE_TIME = timedelta(minutes=5)
 """How long a lease outlives the last sign of life of a holder on another machine."""
 
 _HEARTBEAT_S = 60.0
-_MOST_SPANS_TOGETHER = 1_000
-
-
-class BatchState(StrEnum):
-    """How far a batch came.
-
-    PLANNED is still to be sent (again). SENDING was sent, or was about to be: nobody knows
-    whether it was applied. SUBMITTED is a job of the destination's. ACKED was answered for
-    every row, and all but the refused ones are applied. REFUSED was not taken as a whole.
-    HELD may have been applied, and a person decides; SKIPPED may have been, and is not sent
-    again. CANCELLED is not sent by this run. SETTLED is recorded in the warehouse.
-    """
-
-    PLANNED = "planned"
-    SENDING = "sending"
-    SUBMITTED = "submitted"
-    ACKED = "acked"
-    REFUSED = "refused"
-    HELD = "held"
-    SKIPPED = "skipped"
-    CANCELLED = "cancelled"
-    SETTLED = "settled"
-
-
-FINAL_STATES = frozenset(
-    {
-        BatchState.ACKED,
-        BatchState.REFUSED,
-        BatchState.HELD,
-        BatchState.SKIPPED,
-        BatchState.CANCELLED,
-    }
-)
-"""States that a run leaves as they are; only settling moves a batch on."""
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerBatch:
-    """One batch as the ledger knows it.
-
-    Attributes:
-        number: Its name within the run; never used twice.
-        action: What it asks of the destination.
-        spans: Its rows, in order.
-        state: See `BatchState`.
-        row_tries: How often its rows were refused for a reason that may pass.
-        give_ups: How often sending it was given up.
-        is_in_doubt: An attempt at it may have been applied without an answer.
-        job: The destination's name for it, once it is SUBMITTED.
-        uncounted: Rows that failed without being named.
-        error_class: Why all of it was refused or cancelled.
-        error_code: The destination's own code for that.
-        is_retryable: Whether what is REFUSED may be taken later as it is.
-    """
-
-    number: int
-    action: Action
-    spans: tuple[Span, ...]
-    state: BatchState
-    row_tries: int = 0
-    give_ups: int = 0
-    is_in_doubt: bool = False
-    job: str | None = None
-    uncounted: int = 0
-    error_class: str | None = None
-    error_code: str | None = None
-    is_retryable: bool = False
-
-    @property
-    def row_count(self) -> int:
-        """Rows in it."""
-        return sum(span.row_count for span in self.spans)
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the run is done with it."""
-        return self.state in FINAL_STATES or self.state is BatchState.SETTLED
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A row that was refused, by its sequence number in the plan."""
-
-    seq: int
-    error_class: str
-    code: str | None = None
-    field: str | None = None
-    is_retryable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerRun:
-    """A run that was begun and not closed. Moments are UTC without a zone.
-
-    `resume_at` is when a run that ran out of quota may go on.
-    """
-
-    run_id: str
-    sync: str
-    fingerprint: str
-    planned_at: datetime
-    resume_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to run one sync, until another holder gets a higher fence."""
-
-    sync: str
-    holder: str
-    fence: int
-
-
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """What one transaction writes about a run.
-
-    Attributes:
-        batches: Written over those of the same number.
-        removed: Numbers of batches that others have taken the place of.
-        refusals: Rows that were refused.
-        dest_ids: The destination's own id by sequence number, by the number of the batch
-            that was answered.
-    """
-
-    batches: Sequence[LedgerBatch] = ()
-    removed: Sequence[int] = ()
-    refusals: Sequence[Refusal] = ()
-    dest_ids: Mapping[int, Mapping[int, str]] = field(default_factory=dict, repr=False)
-
-
-class Control(StrEnum):
-    """What a person told a sync. PAUSE has the reason, the others a plan's seal."""
-
-    PAUSE = "pause"
-    APPROVAL = "approval"
-    REJECTION = "rejection"
-    SEAL = "seal"
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """A process that may hold a lease: where it is, and how it is known again there."""
-
-    host: str
-    process_id: int
-    process_start: str
-
-
-_NOBODY = Holder("", 0, "")
-
-
-def this_process() -> Holder:
-    """The process that runs."""
-    return Holder(socket.gethostname(), os.getpid(), _process_start(os.getpid()))
-
-
-def idempotency_key(*, sync: str, run_id: str, number: int) -> str:
-    """The key of a batch: the same for every attempt at it, and for no other batch."""
-    text = "\n".join((sync, run_id, str(number)))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Ledger:
@@ -287,13 +135,13 @@ class Ledger:
     def compact(self, lease: Lease, run_id: str) -> None:
         """Put finished batches of the same fate together, so that few remain."""
         finished = [batch for batch in self.batches(run_id) if batch.is_finished]
-        kept, removed = _together(finished)
+        kept, removed = put_together(finished)
         if removed:
             self.write(lease, run_id, Writing(batches=kept, removed=removed))
 
     def settled(self, lease: Lease, run_id: str) -> None:
         """Everything that is final has been recorded in the warehouse."""
-        kept, removed = _together(
+        kept, removed = put_together(
             [
                 LedgerBatch(
                     batch.number,
@@ -348,7 +196,7 @@ class Ledger:
             .order_by(BATCHES.c.number)
         )
         with self._database.reading() as connection:
-            return tuple(_batch(row) for row in connection.execute(query))
+            return tuple(batch_of(row) for row in connection.execute(query))
 
     def refusals(self, run_id: str, *, most: int) -> Iterator[Sequence[Refusal]]:
         """The refused rows of a run in plan order, at most so many at a time."""
@@ -432,17 +280,17 @@ class Ledger:
         )
         with self._database.writing() as connection:
             # Somebody who comes at the same moment waits for this row, so it is there first.
-            connection.execute(self._first_lease, _lease_row(sync, _NOBODY))
+            connection.execute(self._first_lease, lease_row(sync, NOBODY))
             fence, host, process_id, start, expires_at = connection.execute(find).one()
             holder = Holder(host, process_id, start)
-            if _is_busy(holder, expires_at, here=self._holder.host, now=now):
+            if is_busy(holder, expires_at, here=self._holder.host, now=now):
                 raise SyncBusyError(
                     f"Sync '{sync}' is running in process {process_id} on {host}. Wait "
                     "for it to end. If that machine is gone, its lease ends at "
                     f"{expires_at} UTC."
                 )
             lease = Lease(sync, uuid.uuid4().hex, fence + 1)
-            row = _lease_row(
+            row = lease_row(
                 sync,
                 self._holder,
                 fence=lease.fence,
@@ -481,18 +329,18 @@ class Ledger:
         if writing.batches:
             connection.execute(
                 self._put_batches,
-                [_batch_row(run_id, batch) for batch in writing.batches],
+                [batch_row(run_id, batch) for batch in writing.batches],
             )
         if writing.refusals:
             connection.execute(
                 self._put_refusals,
-                [_refusal_row(run_id, refusal) for refusal in writing.refusals],
+                [refusal_row(run_id, refusal) for refusal in writing.refusals],
             )
         if writing.dest_ids:
             connection.execute(
                 self._put_dest_ids,
                 [
-                    _dest_id_row(run_id, number, ids)
+                    dest_id_row(run_id, number, ids)
                     for number, ids in writing.dest_ids.items()
                 ],
             )
@@ -525,135 +373,3 @@ def open_ledger(place: Place, *, holder: Holder | None = None) -> Iterator[Ledge
     """
     with open_database(place) as database:
         yield Ledger(database, holder or this_process())
-
-
-def _together(
-    batches: Sequence[LedgerBatch],
-) -> tuple[list[LedgerBatch], list[int]]:
-    """Finished batches with those of the same fate as one; and the numbers that it frees.
-
-    The highest number of each stays, since the next one is counted from it.
-    """
-    kept: list[LedgerBatch] = []
-    removed: list[int] = []
-    place_of_fate: dict[LedgerBatch, int] = {}
-    for batch in batches:
-        fate = replace(
-            batch, number=0, spans=(), row_tries=0, give_ups=0, uncounted=0, job=None
-        )
-        place = place_of_fate.get(fate)
-        if place is None or len(kept[place].spans) > _MOST_SPANS_TOGETHER:
-            place_of_fate[fate] = len(kept)
-            kept.append(batch)
-            continue
-        earlier = kept[place]
-        removed.append(earlier.number)
-        kept[place] = replace(
-            batch,
-            spans=joined([*earlier.spans, *batch.spans]),
-            uncounted=earlier.uncounted + batch.uncounted,
-        )
-    return kept, removed
-
-
-def _batch_row(run_id: str, batch: LedgerBatch) -> dict[str, str | int | bool | None]:
-    return {
-        "run_id": run_id,
-        "number": batch.number,
-        "action": batch.action.value,
-        "state": batch.state.value,
-        "spans": spans_text(batch.spans),
-        "row_tries": batch.row_tries,
-        "give_ups": batch.give_ups,
-        "is_in_doubt": batch.is_in_doubt,
-        "job": batch.job,
-        "uncounted": batch.uncounted,
-        "error_class": batch.error_class,
-        "error_code": batch.error_code,
-        "is_retryable": batch.is_retryable,
-    }
-
-
-def _batch(row: sa.Row[tuple[object, ...]]) -> LedgerBatch:
-    values = row._mapping  # noqa: SLF001  its documented accessor
-    return LedgerBatch(
-        number=values["number"],
-        action=Action(values["action"]),
-        spans=spans_from_text(values["spans"]),
-        state=BatchState(values["state"]),
-        row_tries=values["row_tries"],
-        give_ups=values["give_ups"],
-        is_in_doubt=values["is_in_doubt"],
-        job=values["job"],
-        uncounted=values["uncounted"],
-        error_class=values["error_class"],
-        error_code=values["error_code"],
-        is_retryable=values["is_retryable"],
-    )
-
-
-def _refusal_row(run_id: str, refusal: Refusal) -> dict[str, str | int | bool | None]:
-    return {
-        "run_id": run_id,
-        "seq": refusal.seq,
-        "error_class": refusal.error_class,
-        "error_code": refusal.code,
-        "error_field": refusal.field,
-        "is_retryable": refusal.is_retryable,
-    }
-
-
-def _dest_id_row(
-    run_id: str, number: int, ids: Mapping[int, str]
-) -> dict[str, str | int]:
-    return {
-        "run_id": run_id,
-        "number": number,
-        "seqs": orjson.dumps(list(ids)).decode(),
-        "ids": orjson.dumps(list(ids.values())).decode(),
-    }
-
-
-def _lease_row(
-    sync: str, holder: Holder, *, fence: int = 0, token: str = "", expires_at: str = ""
-) -> dict[str, str | int]:
-    return {
-        "sync_name": sync,
-        "fence": fence,
-        "holder": token,
-        "host": holder.host,
-        "process_id": holder.process_id,
-        "process_start": holder.process_start,
-        "expires_at": expires_at,
-    }
-
-
-def _is_busy(holder: Holder, expires_at: str, *, here: str, now: datetime) -> bool:
-    if not expires_at:
-        return False
-    if holder.host == here and sys.platform != "win32":
-        # Whatever the clock says: a process that is alive has not let go of its lease.
-        return is_alive(holder)
-    return moment_text(now) < expires_at
-
-
-def is_alive(holder: Holder) -> bool:
-    """Whether a process of this machine still runs."""
-    try:
-        os.kill(holder.process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    # Numbers of processes come round again, soonest of all in a container.
-    return holder.process_start == _process_start(holder.process_id)
-
-
-def _process_start(process_id: int) -> str:
-    """When a process of this machine was started, where the system tells; else empty."""
-    try:
-        status = Path(f"/proc/{process_id}/stat").read_text(encoding="utf-8")
-    except OSError:
-        return ""
-    # The name, in brackets, may hold anything; the start is the 20th word after it.
-    return status.rpartition(")")[2].split()[19]

@@ -6,7 +6,8 @@ them is in `ledger`.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from reverse_etl.ledger import Lease, Ledger, LedgerBatch, Refusal, Writing
+from reverse_etl.ledger import Ledger
+from reverse_etl.ledger_entries import Lease, LedgerBatch, Refusal, Writing
 
 _COMPACT_EVERY = 500
 

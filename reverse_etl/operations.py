@@ -16,7 +16,21 @@ from sqlglot import exp
 from reverse_etl.clock import Clock, as_utc
 from reverse_etl.destinations.protocol import Capabilities
 from reverse_etl.errors import ReverseEtlError
-from reverse_etl.ledger import Control, Ledger
+from reverse_etl.ledger import Ledger
+from reverse_etl.ledger_entries import Control
+from reverse_etl.operation_queries import (
+    FORGET_REJECTED,
+    FORGET_SNAPSHOT,
+    FORGET_TAKEN,
+    IN_DOUBT_AGAIN,
+    IN_DOUBT_DELIVERED,
+    IN_DOUBT_REMOVED,
+    NOTE_TAKEN,
+    RETRY_REJECTED,
+    TAKEN,
+    UNKNOWN_ALL,
+    UNKNOWN_KEYS,
+)
 from reverse_etl.plan import SyncPlan
 from reverse_etl.planning import planned_run
 from reverse_etl.query_text import filled, filled_select
@@ -31,146 +45,10 @@ from reverse_etl.retl_tables import (
     literal,
     temporary,
 )
-from reverse_etl.snapshot import RunStatus, SyncRecord
+from reverse_etl.run_outcomes import RunStatus
+from reverse_etl.snapshot import SyncRecord
 from reverse_etl.spec import SyncSpec
 from warehouse.connection import Warehouse
-
-_FORGET_SNAPSHOT = """
-delete from snapshot
-where sync_name = :sync
-"""
-
-_FORGET_REJECTED = """
-delete from rejected
-where sync_name = :sync
-"""
-
-# What the destination refused is known not to be there; it goes as it always would.
-_TAKEN = """
-select
-    compared.key,
-    compared.customer_id,
-    compared.row_hash,
-    compared.match_text,
-    compared.dest_id
-
-from compared
-where
-    (compared.op in ('change', 'rematch') or (compared.op = 'add' and :takes_new))
-    and sha256_text(compared.key) not in (
-        select rejected.key_sha256
-        from rejected
-        where rejected.sync_name = :sync
-    )
-"""
-
-_FORGET_TAKEN = """
-delete from snapshot
-where
-    sync_name = :sync
-    and key in (select taken.key from taken)
-"""
-
-_NOTE_TAKEN = """
-insert into snapshot (
-    sync_name, key, customer_id, row_hash, state, match_text, dest_id, run_id,
-    acknowledged_at
-)
-select
-    :sync,
-    taken.key,
-    taken.customer_id,
-    taken.row_hash,
-    'acked',
-    taken.match_text,
-    taken.dest_id,
-    :run_id,
-    :now
-
-from taken
-"""
-
-_UNKNOWN_ALL = """
-update snapshot
-set row_hash = null, state = 'unknown'
-where sync_name = :sync
-"""
-
-_UNKNOWN_KEYS = """
-update snapshot
-set row_hash = null, state = 'unknown'
-where
-    sync_name = :sync
-    and key in :keys
-"""
-
-_RETRY_REJECTED = """
-update rejected
-set next_retry_at = :now
-where
-    sync_name = :sync
-    and (next_retry_at is null or next_retry_at > :now)
-"""
-
-_IN_DOUBT_AGAIN = """
-update snapshot
-set row_hash = null, state = 'unknown'
-where
-    sync_name = :sync
-    and state = 'in_doubt'
-"""
-
-# The fingerprint of a row in doubt is that of the outcome that left it so.
-_IN_DOUBT_DELIVERED = """
-update snapshot
-set
-    row_hash = doubtful.row_hash,
-    state = 'acked',
-    acknowledged_at = :now
-from (
-    select
-        outcomes.key_sha256,
-        max(outcomes.row_hash) as row_hash
-
-    from outcomes
-    inner join (
-        select
-            outcomes.key_sha256,
-            max(outcomes.run_id) as run_id
-
-        from outcomes
-        where outcomes.sync_name = :sync and outcomes.status = 'in_doubt'
-        group by outcomes.key_sha256
-    ) as latest
-        on outcomes.key_sha256 = latest.key_sha256
-        and outcomes.run_id = latest.run_id
-    where outcomes.sync_name = :sync and outcomes.status = 'in_doubt'
-    group by outcomes.key_sha256
-) as doubtful
-where
-    snapshot.sync_name = :sync
-    and snapshot.state = 'in_doubt'
-    and sha256_text(snapshot.key) = doubtful.key_sha256
-    and doubtful.row_hash is not null
-"""
-
-# A removal has no fingerprint. One that arrived leaves nothing to hold.
-_IN_DOUBT_REMOVED = """
-delete from snapshot
-where
-    sync_name = :sync
-    and state = 'in_doubt'
-    and exists (
-        select 1
-        from outcomes
-        where
-            outcomes.sync_name = :sync
-            and outcomes.status = 'in_doubt'
-            and outcomes.op = 'remove'
-            and outcomes.run_id = snapshot.run_id
-            and outcomes.key_sha256 = sha256_text(snapshot.key)
-    )
-"""
 
 
 class NothingToDecideError(ReverseEtlError):
@@ -289,8 +167,8 @@ def reset(
                 )
                 return Reset(0, taken)
             terms = {"sync": literal(spec.name)}
-            forgotten = _execute(warehouse, _FORGET_SNAPSHOT, _relations(), terms)
-            _execute(warehouse, _FORGET_REJECTED, _relations(), terms)
+            forgotten = _execute(warehouse, FORGET_SNAPSHOT, _relations(), terms)
+            _execute(warehouse, FORGET_REJECTED, _relations(), terms)
     return Reset(forgotten, 0)
 
 
@@ -321,12 +199,12 @@ def resend(
         terms = {"sync": literal(spec.name)}
         with warehouse.transaction():
             if keys is None:
-                return _execute(warehouse, _UNKNOWN_ALL, _relations(), terms)
+                return _execute(warehouse, UNKNOWN_ALL, _relations(), terms)
             if not keys:
                 return 0
             listed = exp.Tuple(expressions=[literal(key) for key in keys])
             return _execute(
-                warehouse, _UNKNOWN_KEYS, _relations(), {**terms, "keys": listed}
+                warehouse, UNKNOWN_KEYS, _relations(), {**terms, "keys": listed}
             )
 
 
@@ -357,13 +235,13 @@ def retry(
         terms = {"sync": literal(spec.name), "now": literal(as_utc(now()))}
         relations = _relations()
         with warehouse.transaction():
-            rejected = _execute(warehouse, _RETRY_REJECTED, relations, terms)
+            rejected = _execute(warehouse, RETRY_REJECTED, relations, terms)
             released = 0
             if in_doubt is InDoubt.RESEND:
-                released = _execute(warehouse, _IN_DOUBT_AGAIN, relations, terms)
+                released = _execute(warehouse, IN_DOUBT_AGAIN, relations, terms)
             elif in_doubt is InDoubt.DELIVERED:
-                released = _execute(warehouse, _IN_DOUBT_REMOVED, relations, terms)
-                released += _execute(warehouse, _IN_DOUBT_DELIVERED, relations, terms)
+                released = _execute(warehouse, IN_DOUBT_REMOVED, relations, terms)
+                released += _execute(warehouse, IN_DOUBT_DELIVERED, relations, terms)
     return Retried(rejected, released)
 
 
@@ -393,10 +271,10 @@ def _take_as_sent(
             "now": literal(as_utc(now)),
             "takes_new": exp.Boolean(this=planned.counts.held == 0),
         }
-        rows = filled_select(_TAKEN, relations, terms, dialect=warehouse.dialect)
+        rows = filled_select(TAKEN, relations, terms, dialect=warehouse.dialect)
         create_temporary_as(warehouse, taken.name, rows)
-        _execute(warehouse, _FORGET_TAKEN, relations, terms)
-        count = _execute(warehouse, _NOTE_TAKEN, relations, terms)
+        _execute(warehouse, FORGET_TAKEN, relations, terms)
+        count = _execute(warehouse, NOTE_TAKEN, relations, terms)
         drop(warehouse, taken)
         record.write_run(
             run_id,

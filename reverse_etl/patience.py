@@ -5,7 +5,7 @@ Judges no answer: that is done in `verdicts`. Counts what came of the answers.
 
 from reverse_etl.errands import SendPolicy
 from reverse_etl.errors import BatchRefusedError, DeliveryError
-from reverse_etl.ledger import LedgerBatch
+from reverse_etl.ledger_entries import LedgerBatch
 from reverse_etl.verdicts import Stop, StopReason
 
 

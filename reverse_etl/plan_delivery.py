@@ -20,13 +20,13 @@ from reverse_etl.events import (
 )
 from reverse_etl.fates import fates_of
 from reverse_etl.invocations import Done, Invocation
-from reverse_etl.ledger import LedgerBatch
+from reverse_etl.ledger_entries import LedgerBatch
 from reverse_etl.modes import Action, Mode, Op
 from reverse_etl.plan_rows import PlanRows
 from reverse_etl.planned_runs import PlannedRun
 from reverse_etl.records import Unsendable
+from reverse_etl.run_outcomes import Outcomes, RunStatus
 from reverse_etl.sending import Sender
-from reverse_etl.snapshot import Outcomes, RunStatus
 from reverse_etl.verdicts import Stop, StopReason
 from reverse_etl.wording import counted
 from warehouse.values import Value
@@ -104,7 +104,7 @@ def _plan_rows(run: Invocation, *, is_fresh: bool) -> PlanRows:
     )
 
 
-def _wanted(
+def wanted_records(
     run: Invocation, planned: PlannedRun
 ) -> Callable[[], Iterable[Record]] | None:
     """What the destination should hold, where it takes all of it anew."""

@@ -14,7 +14,7 @@ from sqlglot import exp
 from reverse_etl.content_hash import sha256_text
 from reverse_etl.destinations.protocol import Record
 from reverse_etl.errors import ErrorClass, LedgerError
-from reverse_etl.ledger import Refusal
+from reverse_etl.ledger_entries import Refusal
 from reverse_etl.records import Unsendable
 from reverse_etl.spans import Span, seqs_of
 from warehouse.connection import Warehouse

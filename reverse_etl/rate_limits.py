@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from reverse_etl.destinations.protocol import LimitKind, RateLimit
 from reverse_etl.errors import QuotaExhaustedError
-from reverse_etl.ledger import Holder, Ledger, is_alive, this_process
+from reverse_etl.lease_holders import Holder, is_alive, this_process
+from reverse_etl.ledger import Ledger
 from reverse_etl.ledger_tables import RATES, SLOTS, LedgerDatabase
 from reverse_etl.rate_windows import (
     Exhausted,

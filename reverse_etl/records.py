@@ -7,11 +7,8 @@ never its value.
 
 import functools
 import itertools
-import math
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
-from typing import NamedTuple, TypeAlias, cast
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
 
 import orjson
 from sqlglot import exp
@@ -21,25 +18,28 @@ from reverse_etl.destinations.protocol import Capabilities, Record
 from reverse_etl.errors import ErrorClass
 from reverse_etl.fields_json import SUPPORTED_DIALECTS, JsonField, fields_json
 from reverse_etl.modes import Action, Op
-from reverse_etl.normalising import NORMALISERS
-from reverse_etl.spec import FieldMapping, MatchMapping, Nulls, SyncSpec, columns_of
+from reverse_etl.spec import Nulls, SyncSpec, columns_of
 from reverse_etl.wire_columns import association_names, field_names, match_names
+from reverse_etl.wire_values import (
+    LEAST_INTEGER,
+    MOST_INTEGER,
+    UnsendableError,
+    field_rule,
+    match_rule,
+    nested_fields,
+    said_value,
+)
 from warehouse.manifest import Json
 from warehouse.values import Row, Value
 
-_LEAST, _MOST = -(2**63), 2**64 - 1
-"""Integers that readers of JSON can be expected to take."""
-
-WireValue: TypeAlias = str | int | float | bool | None
-"""What a field may be on the wire: a JSON scalar."""
-
-_Apply: TypeAlias = Callable[[str], str | None]
-
 # Places of the columns that every plan has, in a row as `RecordReader.columns` selects it.
 _ACTION, _OP, _KEY, _KEY_SHA256, _ROW_HASH, _MATCH_TEXT, _DEST_ID = range(1, 8)
-_MATCHES_AT = 8
 
+
+_MATCHES_AT = 8
 _OP_OF_ADDED = {True: Op.ADD, False: Op.CHANGE}
+
+
 _NO_ASSOCIATIONS: Mapping[str, str] = {}
 
 
@@ -99,14 +99,14 @@ class RecordReader:
         self.key_match = (
             capabilities.match_fields[0] if capabilities.match_fields else spec.key
         )
-        self._matches = [_match_rule(each, spec.default_region) for each in spec.match]
+        self._matches = [match_rule(each, spec.default_region) for each in spec.match]
         columns = field_names(spec)
         self.sync = spec.name
         mapped = [each for each in spec.mapping if columns_of(each)]
         self._fields = tuple(
             (
                 each.field,
-                _field_rule(each, spec.default_region),
+                field_rule(each, spec.default_region),
                 each.nulls is Nulls.CLEAR,
             )
             for each in mapped
@@ -119,7 +119,7 @@ class RecordReader:
         }
         self._associations = tuple(each.name for each in spec.associations)
         self._is_nested = any("." in each.field for each in spec.mapping)
-        self._cleared = _nest({each.field: None for each in spec.mapping})
+        self._cleared = nested_fields({each.field: None for each in spec.mapping})
         self._first_write_only = frozenset(
             each.field for each in spec.mapping if each.is_first_write_only
         )
@@ -192,7 +192,7 @@ class RecordReader:
             op,
             key,
             self.match(key, row[_MATCHES_AT : self._fields_at]),
-            _nest(fields) if self._is_nested else fields,
+            nested_fields(fields) if self._is_nested else fields,
             self._event_id(row),
             self.associated(row[self._associations_at :]) if self._associations else {},
             _text(row[_DEST_ID]),
@@ -222,12 +222,12 @@ class RecordReader:
                 if said is not None or clears:
                     fields[name] = said
             elif isinstance(value, str) or (
-                isinstance(value, int) and _LEAST <= value <= _MOST
+                isinstance(value, int) and LEAST_INTEGER <= value <= MOST_INTEGER
             ):
                 # Most values are text or whole numbers, and go as they are.
                 fields[name] = value
             else:
-                fields[name] = _said(value, name)
+                fields[name] = said_value(value, name)
         if self._constants:
             fields.update(self._constants)
         return fields
@@ -359,81 +359,5 @@ def record_reader(spec: SyncSpec, capabilities: Capabilities) -> RecordReader:
     return RecordReader(spec, capabilities)
 
 
-def wire_value(value: Value) -> WireValue:
-    """A value as JSON can say it.
-
-    Times become ISO 8601 in UTC ("2026-06-30T12:00:00Z"), dates "2026-06-30". A decimal
-    becomes a number, or its text when a 64-bit float cannot hold all its digits; an
-    integer its text when it takes more than 64 bits.
-
-    Raises:
-        ValueError: A float is not finite, or the type has no JSON form.
-    """
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int):
-        return value if _LEAST <= value <= _MOST else str(value)
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    if isinstance(value, Decimal) and value.is_finite():
-        as_float = float(value)
-        return as_float if Decimal(repr(as_float)) == value else format(value, "f")
-    if isinstance(value, datetime):
-        return f"{value.isoformat()}Z"
-    if isinstance(value, date):
-        return value.isoformat()
-    raise ValueError(type(value).__name__)
-
-
-class UnsendableError(Exception):
-    """A row that cannot go; caught where rows are read."""
-
-    def __init__(self, error_class: ErrorClass, field: str | None) -> None:
-        super().__init__(error_class.value)
-        self.error_class = error_class
-        self.field = field
-
-
-def _field_rule(mapped: FieldMapping, region: str | None) -> _Apply | None:
-    if mapped.normaliser is None:
-        return None
-    return _normalise(mapped.normaliser, mapped.is_hashed, region)
-
-
-def _said(value: Value, field: str) -> WireValue:
-    try:
-        return wire_value(value)
-    except ValueError:
-        raise UnsendableError(ErrorClass.INVALID_FIELD, field) from None
-
-
 def _text(value: Value) -> str | None:
     return None if value is None else str(value)
-
-
-def _match_rule(each: MatchMapping, region: str | None) -> tuple[str, _Apply]:
-    if each.normaliser is None:
-        return each.identifier, str
-    return each.identifier, _normalise(each.normaliser, each.is_hashed, region)
-
-
-def _normalise(name: str, is_hashed: bool, region: str | None) -> _Apply:  # noqa: FBT001
-    normaliser = NORMALISERS[name]
-    if is_hashed:
-        normaliser = normaliser.for_hashed()
-    apply = normaliser.apply
-    return lambda value: apply(value, region)
-
-
-def _nest(fields: Mapping[str, Json]) -> dict[str, Json]:
-    """Fields with dots in their names as objects inside objects."""
-    nested: dict[str, Json] = {}
-    for name, value in fields.items():
-        *parents, last = name.split(".")
-        place = nested
-        for parent in parents:
-            inner = place.setdefault(parent, {})
-            assert isinstance(inner, dict)  # noqa: S101  spec_reading refuses the rest
-            place = inner
-        place[last] = value
-    return nested

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from reverse_etl.clock import as_utc
-from reverse_etl.ledger import LedgerRun
+from reverse_etl.ledger_entries import LedgerRun
 from reverse_etl.normalising import NORMALISERS
 from reverse_etl.spec import SyncSpec, mapping_fingerprint
 

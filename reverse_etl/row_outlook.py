@@ -10,7 +10,8 @@ from reverse_etl.clock import Clock
 from reverse_etl.destinations.protocol import Capabilities
 from reverse_etl.guards import Previous
 from reverse_etl.invocations import RunOptions
-from reverse_etl.ledger import Control, Ledger
+from reverse_etl.ledger import Ledger
+from reverse_etl.ledger_entries import Control
 from reverse_etl.planned_runs import PlannedRun
 from reverse_etl.planning import planned_run
 from reverse_etl.retl_tables import (

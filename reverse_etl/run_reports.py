@@ -8,7 +8,7 @@ from datetime import datetime
 
 from reverse_etl.counts import Counts
 from reverse_etl.guards import GuardFinding
-from reverse_etl.snapshot import RunStatus
+from reverse_etl.run_outcomes import RunStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,11 @@ from reverse_etl.events import (
     Waiting,
 )
 from reverse_etl.garbage import patient_collector
-from reverse_etl.ledger import (
+from reverse_etl.ledger import Ledger
+from reverse_etl.ledger_entries import (
     FINAL_STATES,
     BatchState,
     Lease,
-    Ledger,
     LedgerBatch,
     Refusal,
     idempotency_key,

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from reverse_etl.clock import as_utc
 from reverse_etl.fates import Effect, FatedRows, OutcomeStatus
-from reverse_etl.ledger import Refusal
+from reverse_etl.ledger_entries import Refusal
 from reverse_etl.plan_rows import NOT_SENT_CODE
 from reverse_etl.query_text import filled, filled_select
 from reverse_etl.retl_tables import (
@@ -26,6 +26,27 @@ from reverse_etl.retl_tables import (
     literal,
     temporary,
 )
+from reverse_etl.settling_queries import (
+    ALREADY_DONE,
+    DEST_IDS,
+    DONE,
+    DOUBT_REFUSED,
+    FORGET_KEYS,
+    FORGET_REJECTIONS,
+    NOTE_DEST_IDS,
+    NOTE_KEYS,
+    NOTE_REFUSED_IN_DOUBT,
+    NOTE_REJECTIONS,
+    OUTCOMES_OF_FATE,
+    OUTCOMES_OF_REFUSED,
+    REFUSALS,
+    REFUSED,
+    REFUSED_ROWS,
+    REFUSED_WHOLE,
+    SPANS,
+    STANDING,
+    STANDING_REJECTIONS,
+)
 from warehouse.connection import Warehouse
 from warehouse.values import Relation
 
@@ -35,246 +56,18 @@ second, and after every further one."""
 
 _MOST_SPANS_AS_TEXT = 64
 
-_SPANS = "settled_spans"
-_REFUSALS = "settled_refusals"
-_DEST_IDS = "settled_dest_ids"
-_REFUSED = "settled_refused"
-_DONE = "settled_done"
-_STANDING = "settled_standing"
 
 _RELATIONS: dict[str, exp.Table] = {
     "outcomes": OUTCOMES.to_table(),
     "rejected": REJECTED.to_table(),
     "snapshot": SNAPSHOT.to_table(),
-    "spans": temporary(_SPANS),
-    "refusals": temporary(_REFUSALS),
-    "dest_ids": temporary(_DEST_IDS),
-    "refused": temporary(_REFUSED),
-    "done": temporary(_DONE),
-    "standing": temporary(_STANDING),
+    "spans": temporary(SPANS),
+    "refusals": temporary(REFUSALS),
+    "dest_ids": temporary(DEST_IDS),
+    "refused": temporary(REFUSED),
+    "done": temporary(DONE),
+    "standing": temporary(STANDING),
 }
-
-_ALREADY_DONE = """
-select outcomes.seq
-from outcomes
-where outcomes.run_id = :run_id
-"""
-
-_REFUSED_ROWS = """
-insert into refused (
-    seq, key, key_sha256, error_class, error_code, error_field, is_retryable, is_in_doubt
-)
-select
-    plan.seq,
-    plan.key,
-    sha256_text(plan.key),
-    refusals.error_class,
-    refusals.error_code,
-    refusals.error_field,
-    refusals.is_retryable,
-    :is_in_doubt and refusals.error_code is distinct from :not_sent
-
-from plan
-inner join refusals on plan.seq = refusals.seq
-where :is_theirs and plan.seq not in (select done.seq from done)
-"""
-
-_REFUSED_WHOLE = """
-insert into refused (
-    seq, key, key_sha256, error_class, error_code, error_field, is_retryable, is_in_doubt
-)
-select
-    plan.seq,
-    plan.key,
-    sha256_text(plan.key),
-    :error_class,
-    :error_code,
-    cast(null as text),
-    :is_retryable,
-    :is_in_doubt
-
-from plan
-where
-    :is_theirs
-    and plan.seq not in (select done.seq from done)
-    and plan.seq not in (select refused.seq from refused)
-"""
-
-_OUTCOMES_OF_FATE = """
-insert into outcomes (
-    run_id, sync_name, seq, action, op, key_sha256, row_hash, status, error_class,
-    recorded_at
-)
-select
-    :run_id,
-    :sync,
-    plan.seq,
-    plan.action,
-    plan.op,
-    sha256_text(plan.key),
-    plan.row_hash,
-    :status,
-    :error_class,
-    :now
-
-from plan
-where :is_theirs
-"""
-
-_OUTCOMES_OF_REFUSED = """
-insert into outcomes (
-    run_id, sync_name, seq, action, op, key_sha256, row_hash, status, error_class,
-    error_code, error_field, recorded_at
-)
-select
-    :run_id,
-    :sync,
-    plan.seq,
-    plan.action,
-    plan.op,
-    sha256_text(plan.key),
-    plan.row_hash,
-    'rejected',
-    refused.error_class,
-    refused.error_code,
-    refused.error_field,
-    :now
-
-from refused
-inner join plan on refused.seq = plan.seq
-"""
-
-_FORGET_KEYS = """
-delete from snapshot
-where
-    sync_name = :sync
-    and key in (select plan.key from plan where :is_theirs)
-"""
-
-_NOTE_KEYS = """
-insert into snapshot (
-    sync_name, key, customer_id, row_hash, state, match_text, dest_id, run_id,
-    acknowledged_at
-)
-select
-    :sync,
-    plan.key,
-    plan.customer_id,
-    case when :state <> 'unknown' then plan.row_hash end,
-    :state,
-    plan.match_text,
-    plan.dest_id,
-    :run_id,
-    :now
-
-from plan
-where :is_theirs and (plan.op <> 'remove' or :keeps_removed)
-"""
-
-_NOTE_DEST_IDS = """
-update snapshot
-set dest_id = known.dest_id
-from (
-    select
-        plan.key,
-        dest_ids.dest_id
-
-    from plan
-    inner join dest_ids on plan.seq = dest_ids.seq
-) as known
-where
-    snapshot.sync_name = :sync
-    and snapshot.run_id = :run_id
-    and snapshot.key = known.key
-"""
-
-_DOUBT_REFUSED = """
-update snapshot
-set row_hash = null, state = 'unknown'
-where
-    sync_name = :sync
-    and key in (select refused.key from refused where refused.is_in_doubt)
-"""
-
-_NOTE_REFUSED_IN_DOUBT = """
-insert into snapshot (
-    sync_name, key, customer_id, state, match_text, dest_id, run_id, acknowledged_at
-)
-select
-    :sync,
-    plan.key,
-    plan.customer_id,
-    'unknown',
-    plan.match_text,
-    plan.dest_id,
-    :run_id,
-    :now
-
-from refused
-inner join plan on refused.seq = plan.seq
-where
-    refused.is_in_doubt
-    and plan.op <> 'remove'
-    and plan.key not in (
-        select snapshot.key from snapshot where snapshot.sync_name = :sync
-    )
-"""
-
-_STANDING_REJECTIONS = """
-select
-    refused.key_sha256,
-    plan.row_hash,
-    refused.error_class,
-    refused.error_code,
-    refused.error_field,
-    coalesce(rejected.attempt_count, 0) + 1 as attempt_count,
-    coalesce(rejected.first_rejected_at, :now) as first_rejected_at,
-    case
-        when not refused.is_retryable then cast(null as timestamp)
-        when coalesce(rejected.attempt_count, 0) = 0 then :soon
-        when coalesce(rejected.attempt_count, 0) = 1 then :later
-        else :at_last
-    end as next_retry_at
-
-from refused
-inner join plan on refused.seq = plan.seq
-left join rejected
-    on rejected.sync_name = :sync
-    and refused.key_sha256 = rejected.key_sha256
-"""
-
-_FORGET_REJECTIONS = """
-delete from rejected
-where
-    sync_name = :sync
-    and key_sha256 in (
-        select outcomes.key_sha256
-        from outcomes
-        where
-            outcomes.run_id = :run_id
-            and outcomes.status in ('ok', 'rejected')
-            and outcomes.seq not in (select done.seq from done)
-    )
-"""
-
-_NOTE_REJECTIONS = """
-insert into rejected (
-    sync_name, key_sha256, row_hash, error_class, error_code, error_field, attempt_count,
-    first_rejected_at, last_rejected_at, next_retry_at
-)
-select
-    :sync,
-    standing.key_sha256,
-    standing.row_hash,
-    standing.error_class,
-    standing.error_code,
-    standing.error_field,
-    standing.attempt_count,
-    standing.first_rejected_at,
-    :now,
-    standing.next_retry_at
-from standing
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,34 +115,34 @@ class _Settling:
         for rows in self._it.fated:
             self._write_outcomes(rows)
         if self._refused_count:
-            self._execute(_OUTCOMES_OF_REFUSED)
+            self._execute(OUTCOMES_OF_REFUSED)
         for rows in self._it.fated:
             self._move_snapshot(rows)
         self._note_refused()
         self._note_dest_ids()
 
     def clean_up(self) -> None:
-        for name in (_SPANS, _REFUSALS, _DEST_IDS, _REFUSED, _DONE, _STANDING):
+        for name in (SPANS, REFUSALS, DEST_IDS, REFUSED, DONE, STANDING):
             drop(self._warehouse, temporary(name))
 
     def _find_done(self) -> None:
         query = filled_select(
-            _ALREADY_DONE, self._relations, self._terms, dialect=self._warehouse.dialect
+            ALREADY_DONE, self._relations, self._terms, dialect=self._warehouse.dialect
         )
-        create_temporary_as(self._warehouse, _DONE, query)
-        self._done_count = self._count(_DONE)
+        create_temporary_as(self._warehouse, DONE, query)
+        self._done_count = self._count(DONE)
 
     def _load_spans(self) -> None:
         create_temporary(
             self._warehouse,
-            _SPANS,
+            SPANS,
             {"fate": "bigint", "first_seq": "bigint", "last_seq": "bigint"},
         )
         for number, rows in enumerate(self._it.fated):
             if len(rows.spans) > _MOST_SPANS_AS_TEXT:
                 self._warehouse.insert(
                     "",
-                    _SPANS,
+                    SPANS,
                     {
                         "fate": [number] * len(rows.spans),
                         "first_seq": [span.first for span in rows.spans],
@@ -360,7 +153,7 @@ class _Settling:
     def _load_refusals(self) -> None:
         create_temporary(
             self._warehouse,
-            _REFUSALS,
+            REFUSALS,
             {
                 "seq": "bigint",
                 "error_class": "text",
@@ -372,7 +165,7 @@ class _Settling:
         for piece in self._it.refusals:
             self._warehouse.insert(
                 "",
-                _REFUSALS,
+                REFUSALS,
                 {
                     "seq": [row.seq for row in piece],
                     "error_class": [row.error_class for row in piece],
@@ -383,7 +176,7 @@ class _Settling:
             )
         create_temporary(
             self._warehouse,
-            _REFUSED,
+            REFUSED,
             {
                 "seq": "bigint",
                 "key": "text",
@@ -395,7 +188,7 @@ class _Settling:
                 "is_in_doubt": "boolean",
             },
         )
-        are_any = self._count(_REFUSALS) > 0
+        are_any = self._count(REFUSALS) > 0
         for number, rows in enumerate(self._it.fated):
             fate = rows.fate
             terms = {
@@ -404,15 +197,15 @@ class _Settling:
                 "not_sent": literal(NOT_SENT_CODE),
             }
             if are_any:
-                self._execute(_REFUSED_ROWS, terms)
+                self._execute(REFUSED_ROWS, terms)
             if fate.status is OutcomeStatus.REJECTED:
                 terms |= {
                     "error_class": literal(fate.error_class),
                     "error_code": _text(fate.error_code),
                     "is_retryable": exp.Boolean(this=fate.is_retryable),
                 }
-                self._execute(_REFUSED_WHOLE, terms)
-        self._refused_count = self._count(_REFUSED)
+                self._execute(REFUSED_WHOLE, terms)
+        self._refused_count = self._count(REFUSED)
 
     def _write_outcomes(self, rows: FatedRows) -> None:
         if rows.fate.status is OutcomeStatus.REJECTED:
@@ -422,7 +215,7 @@ class _Settling:
             "status": literal(rows.fate.status.value),
             "error_class": _text(rows.fate.error_class),
         }
-        self._execute(_OUTCOMES_OF_FATE, terms)
+        self._execute(OUTCOMES_OF_FATE, terms)
 
     def _move_snapshot(self, rows: FatedRows) -> None:
         effect = rows.fate.effect
@@ -439,24 +232,24 @@ class _Settling:
             "state": literal(states[effect]),
             "keeps_removed": exp.Boolean(this=not is_move),
         }
-        self._execute(_FORGET_KEYS, terms)
-        self._execute(_NOTE_KEYS, terms)
+        self._execute(FORGET_KEYS, terms)
+        self._execute(NOTE_KEYS, terms)
 
     def _note_refused(self) -> None:
         if self._refused_count:
-            self._execute(_DOUBT_REFUSED)
-            self._execute(_NOTE_REFUSED_IN_DOUBT)
+            self._execute(DOUBT_REFUSED)
+            self._execute(NOTE_REFUSED_IN_DOUBT)
             self._find_standing()
         if self._are_rejections():
-            self._execute(_FORGET_REJECTIONS)
+            self._execute(FORGET_REJECTIONS)
         if self._refused_count:
-            self._execute(_NOTE_REJECTIONS)
+            self._execute(NOTE_REJECTIONS)
 
     def _find_standing(self) -> None:
         soon, later, at_last = RETRY_AFTER
         moment = as_utc(self._it.now)
         query = filled_select(
-            _STANDING_REJECTIONS,
+            STANDING_REJECTIONS,
             self._relations,
             {
                 **self._terms,
@@ -466,30 +259,30 @@ class _Settling:
             },
             dialect=self._warehouse.dialect,
         )
-        create_temporary_as(self._warehouse, _STANDING, query)
+        create_temporary_as(self._warehouse, STANDING, query)
 
     def _note_dest_ids(self) -> None:
         create_temporary(
-            self._warehouse, _DEST_IDS, {"seq": "bigint", "dest_id": "text"}
+            self._warehouse, DEST_IDS, {"seq": "bigint", "dest_id": "text"}
         )
         are_any = False
         for piece in self._it.dest_ids:
             are_any = are_any or bool(piece)
             self._warehouse.insert(
                 "",
-                _DEST_IDS,
+                DEST_IDS,
                 {"seq": list(piece), "dest_id": list(piece.values())},
             )
         if are_any:
-            self._execute(_NOTE_DEST_IDS)
+            self._execute(NOTE_DEST_IDS)
 
     def _theirs(self, rows: FatedRows) -> exp.Expr:
         number = self._it.fated.index(rows)
         condition = self._within(number, rows)
         if self._refused_count:
-            condition = exp.and_(condition, _not_in(_REFUSED))
+            condition = exp.and_(condition, _not_in(REFUSED))
         if self._done_count:
-            condition = exp.and_(condition, _not_in(_DONE))
+            condition = exp.and_(condition, _not_in(DONE))
         return condition
 
     def _within(self, number: int, rows: FatedRows) -> exp.Expr:
@@ -501,7 +294,7 @@ class _Settling:
             )
         return exp.Exists(
             this=exp.select("1")
-            .from_(exp.alias_(temporary(_SPANS), "spans", table=True))
+            .from_(exp.alias_(temporary(SPANS), "spans", table=True))
             .where(exp.column("fate", "spans").eq(number))
             .where(
                 seq.between(

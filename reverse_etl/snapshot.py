@@ -6,9 +6,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from sqlglot import exp
 
@@ -17,7 +15,7 @@ from reverse_etl.errands import Segment
 from reverse_etl.errors import LedgerError, SyncConfigurationError
 from reverse_etl.fates import FatedRows, OutcomeStatus
 from reverse_etl.guards import Previous
-from reverse_etl.ledger import Refusal
+from reverse_etl.ledger_entries import Refusal
 from reverse_etl.modes import HELD_MEANINGS, Action, Mode, Op
 from reverse_etl.query_text import filled, filled_select
 from reverse_etl.retl_tables import (
@@ -29,6 +27,7 @@ from reverse_etl.retl_tables import (
     drop,
     literal,
 )
+from reverse_etl.run_outcomes import Outcomes, RunStatus, outcome_columns
 from reverse_etl.settling import Settlement, settle
 from reverse_etl.spans import Span
 from reverse_etl.spec import SyncSpec
@@ -98,47 +97,6 @@ where
     and compared.op = 'unchanged'
     and snapshot.customer_id is distinct from compared.customer_id
 """
-
-
-class RunStatus(StrEnum):
-    """How a run stands.
-
-    HELD sent nothing (or only who withdrew consent), until a person approves it; REJECTED
-    is one that a person refused. FAILED and PAUSED_QUOTA keep their plan, and the next run
-    goes on with it. INTERRUPTED was ended by the next run.
-    """
-
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    HELD = "held"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-    PAUSED_QUOTA = "paused_quota"
-    REJECTED = "rejected"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """What became of the rows of a plan; when it is over they add up to it."""
-
-    added: int = 0
-    changed: int = 0
-    removed: int = 0
-    rejected: int = 0
-    in_doubt: int = 0
-    cancelled: int = 0
-
-    @property
-    def total(self) -> int:
-        """Every row that has an outcome."""
-        return (
-            self.added
-            + self.changed
-            + self.removed
-            + self.rejected
-            + self.in_doubt
-            + self.cancelled
-        )
 
 
 class SyncRecord:
@@ -414,7 +372,7 @@ class SyncRecord:
                 drop(self._warehouse, self._plan.to_table())
             self.update_run(
                 run_id,
-                _outcome_columns(outcomes) | {"is_open": not is_over} | dict(values),
+                outcome_columns(outcomes) | {"is_open": not is_over} | dict(values),
             )
         return outcomes
 
@@ -493,17 +451,6 @@ class SyncRecord:
     @property
     def _dialect(self) -> str:
         return self._warehouse.dialect
-
-
-def _outcome_columns(outcomes: Outcomes) -> dict[str, Value]:
-    return {
-        "added_count": outcomes.added,
-        "changed_count": outcomes.changed,
-        "removed_count": outcomes.removed,
-        "rejected_count": outcomes.rejected,
-        "in_doubt_count": outcomes.in_doubt,
-        "cancelled_count": outcomes.cancelled,
-    }
 
 
 def _held_place(

@@ -7,10 +7,10 @@ from reverse_etl.clock import as_utc
 from reverse_etl.fates import fates_of
 from reverse_etl.held_runs import still_paused
 from reverse_etl.invocations import Done, Invocation
-from reverse_etl.ledger import LedgerRun, Writing
+from reverse_etl.ledger_entries import LedgerRun, Writing
 from reverse_etl.plan_delivery import PIECE_ANSWERS, PIECE_ROWS, send_plan
 from reverse_etl.recovery import Course, decide, plan_fingerprint
-from reverse_etl.snapshot import RunStatus
+from reverse_etl.run_outcomes import RunStatus
 from reverse_etl.verdicts import recovered
 
 

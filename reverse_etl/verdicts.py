@@ -19,7 +19,7 @@ from reverse_etl.errors import (
     FatalDeliveryError,
     QuotaExhaustedError,
 )
-from reverse_etl.ledger import BatchState, LedgerBatch, Refusal
+from reverse_etl.ledger_entries import BatchState, LedgerBatch, Refusal
 from reverse_etl.modes import Action
 from reverse_etl.plan_rows import Reading
 from reverse_etl.spans import halves, spans_of, without

@@ -24,15 +24,14 @@ from reverse_etl.engine import run_sync
 from reverse_etl.errands import SendPolicy
 from reverse_etl.events import BatchAnswered, SendingBegan, SyncEvent
 from reverse_etl.invocations import RunOptions
-from reverse_etl.ledger import (
+from reverse_etl.ledger import Ledger, open_ledger
+from reverse_etl.ledger_entries import (
     Control,
     Lease,
-    Ledger,
     LedgerBatch,
     LedgerRun,
     Refusal,
     Writing,
-    open_ledger,
 )
 from reverse_etl.rate_limits import open_rate_limiter
 from reverse_etl.run_reports import RunReport

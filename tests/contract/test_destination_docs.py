@@ -34,8 +34,8 @@ from reverse_etl.engine import plan_sync, run_sync
 from reverse_etl.invocations import RunOptions
 from reverse_etl.ledger import Ledger, open_ledger
 from reverse_etl.modes import Action, Mode, Op, Removal
+from reverse_etl.run_outcomes import RunStatus
 from reverse_etl.run_reports import RunReport
-from reverse_etl.snapshot import RunStatus
 from reverse_etl.spec import SyncSpec
 from reverse_etl.transport import HttpOptions, RetryPolicy
 from tests.contract.destination_cases import CASES, WITHOUT_TOOL

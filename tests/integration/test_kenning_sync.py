@@ -14,7 +14,8 @@ from cli.main import main
 from orchestration.instance import open_instance
 from orchestration.workspace import Workspace
 from reverse_etl.clock import as_utc, utc_now
-from reverse_etl.ledger import LedgerRun, open_ledger
+from reverse_etl.ledger import open_ledger
+from reverse_etl.ledger_entries import LedgerRun
 from tests.integration.tiny_company import change_raw, sent_keys
 from warehouse.connection import open_warehouse
 

@@ -15,11 +15,7 @@ from reverse_etl.destinations.protocol import Idempotency
 from reverse_etl.history import row_history, sync_status
 from reverse_etl.invocations import RunOptions
 from reverse_etl.modes import Mode, Op
-from reverse_etl.operations import (
-    InDoubt,
-    NothingToDecideError,
-    UnfinishedRunError,
-)
+from reverse_etl.operations import InDoubt, NothingToDecideError, UnfinishedRunError
 from reverse_etl.row_outlook import RowOutlook, row_outlook
 from reverse_etl.spec import Cast, FieldMapping, Guards
 from tests.sync_world import (

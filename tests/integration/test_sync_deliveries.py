@@ -16,7 +16,7 @@ from reverse_etl.destinations.protocol import Batch, BatchResult, Destination
 from reverse_etl.destinations.registry import open_destination
 from reverse_etl.errors import FatalDeliveryError
 from reverse_etl.modes import Mode, Removal
-from reverse_etl.snapshot import RunStatus
+from reverse_etl.run_outcomes import RunStatus
 from reverse_etl.transport import HttpOptions
 from tests.sync_world import SyncWorld, open_sync_world
 

@@ -21,7 +21,7 @@ from reverse_etl.errors import (
     SyncConfigurationError,
 )
 from reverse_etl.modes import Mode, Op
-from reverse_etl.snapshot import RunStatus
+from reverse_etl.run_outcomes import RunStatus
 from reverse_etl.spec import FieldMapping, Guards
 from tests.sync_world import SyncWorld, memory_destination, open_sync_world, rows_of
 from warehouse.connection import open_warehouse

@@ -29,7 +29,7 @@ from reverse_etl.errors import (
     RetryableDeliveryError,
 )
 from reverse_etl.events import BatchAnswered, RunEnded, RunPaused, SendingBegan
-from reverse_etl.ledger import BatchState
+from reverse_etl.ledger_entries import BatchState
 from reverse_etl.modes import Action, Mode, Op, Removal
 from tests.sync_world import SyncWorld, memory_destination, open_sync_world, rows_of
 

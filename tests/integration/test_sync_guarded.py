@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reverse_etl.destinations.memory import CAPABILITIES, MemoryDestination
-from reverse_etl.ledger import Control
+from reverse_etl.ledger_entries import Control
 from reverse_etl.modes import Mode, Op
 from reverse_etl.spec import FieldMapping, Guards, MatchMapping
 from tests.sync_world import (

@@ -8,7 +8,7 @@ import pytest
 
 from reverse_etl.destinations.memory import CAPABILITIES, MemoryDestination
 from reverse_etl.errors import SyncConfigurationError
-from reverse_etl.ledger import Control
+from reverse_etl.ledger_entries import Control
 from reverse_etl.modes import Action, Mode, Op, Removal
 from reverse_etl.spec import MatchMapping
 from tests.sync_world import (

@@ -10,7 +10,8 @@ from reverse_etl.destinations.memory import CAPABILITIES, MemoryDestination
 from reverse_etl.destinations.protocol import Idempotency
 from reverse_etl.errors import LedgerError
 from reverse_etl.events import BatchAnswered, SyncEvent
-from reverse_etl.ledger import Control, open_ledger
+from reverse_etl.ledger import open_ledger
+from reverse_etl.ledger_entries import Control
 from reverse_etl.modes import Mode, Op
 from reverse_etl.spec import Guards, InDoubt, MatchMapping
 from tests.sync_world import (

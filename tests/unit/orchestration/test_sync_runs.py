@@ -10,8 +10,8 @@ from orchestration.sync_retention import retention_days
 from orchestration.sync_runs import SyncRun, concerns, describe
 from reverse_etl.history import SyncStatus
 from reverse_etl.retention import Purged
+from reverse_etl.run_outcomes import RunStatus
 from reverse_etl.run_reports import RunReport
-from reverse_etl.snapshot import RunStatus
 from warehouse.errors import ConfigurationError
 
 AT = datetime(2026, 6, 30)

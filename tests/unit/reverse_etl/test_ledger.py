@@ -12,19 +12,16 @@ import pytest
 import sqlalchemy as sa
 
 from reverse_etl.errors import LeaseLostError, LedgerError, SyncBusyError
-from reverse_etl.ledger import (
-    LEASE_TIME,
+from reverse_etl.lease_holders import Holder, this_process
+from reverse_etl.ledger import LEASE_TIME, Ledger, open_ledger
+from reverse_etl.ledger_entries import (
     BatchState,
     Control,
-    Holder,
-    Ledger,
     LedgerBatch,
     LedgerRun,
     Refusal,
     Writing,
     idempotency_key,
-    open_ledger,
-    this_process,
 )
 from reverse_etl.ledger_tables import METADATA, Place, ledger_place
 from reverse_etl.modes import Action

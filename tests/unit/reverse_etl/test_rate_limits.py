@@ -11,7 +11,8 @@ import pytest
 
 from reverse_etl.destinations.protocol import LimitKind, RateLimit
 from reverse_etl.errors import QuotaExhaustedError
-from reverse_etl.ledger import Holder, Ledger, open_ledger
+from reverse_etl.lease_holders import Holder
+from reverse_etl.ledger import Ledger, open_ledger
 from reverse_etl.rate_limits import SharedRateLimiter, open_rate_limiter, steady_clock
 from reverse_etl.transport import Feedback
 from tests.unit.reverse_etl.test_rate_windows import most_in_any_window

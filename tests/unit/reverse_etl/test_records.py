@@ -11,7 +11,7 @@ import pytest
 from reverse_etl.destinations.protocol import Capabilities, Record
 from reverse_etl.errors import ErrorClass
 from reverse_etl.modes import Mode, Op
-from reverse_etl.records import Unsendable, record_reader, wire_value
+from reverse_etl.records import Unsendable, record_reader
 from reverse_etl.spec import (
     Association,
     FieldMapping,
@@ -20,6 +20,7 @@ from reverse_etl.spec import (
     Nulls,
     SyncSpec,
 )
+from reverse_etl.wire_values import wire_value
 from warehouse.values import Relation, Row, Value
 
 CANARY = "canary.ada@example.com"
