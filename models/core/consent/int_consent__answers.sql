@@ -26,6 +26,12 @@ purposes as (
 ),
 
 {% if is_incremental() %}
+changed_persons as (
+
+    {{ touched_records(['stg_klaviyo__persons']) }}
+
+),
+
 touched as (
 
     {% for source, bodies in sources.items() %}
@@ -35,9 +41,19 @@ touched as (
 
     from ({{ touched_records([source] + bodies) }}) as changed
 
-    {{ 'union all' if not loop.last }}
+    union
 
     {% endfor %}
+    -- who unsubscribed may have another address now
+    select
+        'stg_klaviyo__events' as source_model,
+        email_events.klaviyo_event_id as record_key
+
+    from {{ ref('stg_klaviyo__events') }} as email_events
+    inner join changed_persons
+        on email_events.klaviyo_person_id = changed_persons.record_key
+    where email_events.event_type in ('unsubscribed', 'marked_as_spam')
+
 ),
 {% endif %}
 
@@ -74,6 +90,12 @@ consents as (
 email_events as (
 
     select * from {{ ref('stg_klaviyo__events') }}
+
+),
+
+klaviyo_persons as (
+
+    select * from {{ ref('stg_klaviyo__persons') }}
 
 ),
 
@@ -176,7 +198,8 @@ logged_answers as (
 
 ),
 
--- Who unsubscribes or complains in the e-mail tool has withdrawn, whatever the consent log says.
+-- Who unsubscribes or complains in the e-mail tool has withdrawn, whatever the consent log says. A
+-- person who was deleted there since may be nobody's by then, and the address still says no.
 unsubscribes as (
 
     select
@@ -184,8 +207,9 @@ unsubscribes as (
         records.record_key,
         'klaviyo:' || email_events.klaviyo_event_id as event_key,
         records.customer_id,
-        'klaviyo_person_id' as identifier_type,
-        email_events.klaviyo_person_id as identifier_value,
+        klaviyo_persons.email as address,
+        'klaviyo_person_id' as named_type,
+        email_events.klaviyo_person_id as named_value,
         email_events.event_type as consent_source,
         email_events.occurred_at as recorded_at
 
@@ -194,6 +218,8 @@ unsubscribes as (
         on
             email_events.klaviyo_event_id = records.record_key
             and records.source_model = 'stg_klaviyo__events'
+    left join klaviyo_persons
+        on email_events.klaviyo_person_id = klaviyo_persons.klaviyo_person_id
     where
         email_events.event_type in ('unsubscribed', 'marked_as_spam')
         and not email_events.is_deleted
@@ -209,8 +235,9 @@ contact_opt_outs as (
         records.record_key,
         'salesforce_contact:' || salesforce_contacts.salesforce_contact_id as event_key,
         records.customer_id,
-        'salesforce_contact_id' as identifier_type,
-        salesforce_contacts.salesforce_contact_id as identifier_value,
+        salesforce_contacts.email as address,
+        'salesforce_contact_id' as named_type,
+        salesforce_contacts.salesforce_contact_id as named_value,
         'crm_opt_out' as consent_source,
         salesforce_contacts.updated_at as recorded_at
 
@@ -232,8 +259,9 @@ lead_opt_outs as (
         records.record_key,
         'salesforce_lead:' || salesforce_leads.salesforce_lead_id as event_key,
         records.customer_id,
-        'salesforce_lead_id' as identifier_type,
-        salesforce_leads.salesforce_lead_id as identifier_value,
+        salesforce_leads.email as address,
+        'salesforce_lead_id' as named_type,
+        salesforce_leads.salesforce_lead_id as named_value,
         'crm_opt_out' as consent_source,
         salesforce_leads.updated_at as recorded_at
 
@@ -269,9 +297,12 @@ email_refusals as (
         purposes.purpose,
         purposes.channel,
         'withdrawn' as action,
-        email_opt_outs.identifier_type,
-        email_opt_outs.identifier_value,
-        'person' as given_for,
+        case
+            when email_opt_outs.address is not null then purposes.address_type
+            else email_opt_outs.named_type
+        end as identifier_type,
+        coalesce(email_opt_outs.address, email_opt_outs.named_value) as identifier_value,
+        case when email_opt_outs.address is not null then 'address' else 'person' end as given_for,
         email_opt_outs.consent_source,
         'consent' as legal_basis,
         {{ no_text }} as policy_version,
