@@ -15,6 +15,7 @@ runs as (
             var('customer_records'),
             var('profile_sources'),
             var('consent_purposes'),
+            var('households'),
             var('cart_abandoned_after_minutes'),
             var('cart_recovered_within_days'),
         ], ['exchange_rates']) }} as settings_fingerprint
