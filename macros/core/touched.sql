@@ -74,6 +74,37 @@
     {%- endif %}
 {%- endmacro %}
 
+{# Customers that a later run works on anew, where a model reads tables of the core and not staged rows alone: those
+   of touched_customers, and those of whom one of these tables has a row that was written since. A table that keeps no
+   changed_run does not tell which, and then all customers are worked on.
+
+   Args: models (list of names of core models with customer_id), recheck_at (as touched_customers has it).
+   Returns: a query with one column, customer_id. #}
+{% macro touched_customers_of(models, recheck_at=none) -%}
+    {{ touched_customers(recheck_at) }}
+    {%- for model_name in models %}
+    {%- set relation = ref(model_name) -%}
+    {%- if is_incremental() and is_really_running() %}
+
+    union
+
+        {%- set names = adapter.get_columns_in_relation(relation) | map(attribute='name') | list %}
+        {%- if 'changed_run' in names %}
+
+    select {{ model_name }}.customer_id
+    from {{ relation }} as {{ model_name }}
+    where
+        {{ model_name }}.customer_id is not null
+        and {{ model_name }}.changed_run > {{ last_own_run() }}
+        {%- else %}
+
+    select clusters.customer_id
+    from {{ ref('identity_clusters') }} as clusters
+        {%- endif %}
+    {%- endif %}
+    {%- endfor %}
+{%- endmacro %}
+
 {# Whether a later run works on everything anew: the settings, small reference tables or SQL of the profile tables
    differ from those that this table was last made by, or as_of lies before the one it was last made at.
 
@@ -137,7 +168,7 @@
 
    Returns: an insert, or nothing. #}
 {% macro begin_core_run() -%}
-    {%- if model.name not in ['int_core__runs', 'int_core__records'] -%}
+    {%- if model.name not in ['int_core__runs', 'int_core__records', 'customer_corrections', 'int_profile__corrections'] -%}
         {%- for name in ['int_core__runs', 'int_core__records', 'identity_clusters', 'int_identity__assignment_history', 'int_identity__registry'] -%}
             {%- do ref(name) -%}
         {%- endfor -%}

@@ -13,7 +13,10 @@ runs as (
         {{ as_of() }} as as_of,
         {{ core_settings_fingerprint([
             var('customer_records'),
+            var('profile_fields'),
             var('profile_sources'),
+            var('customer_traits'),
+            var('trait_facts'),
             var('consent_purposes'),
             var('households'),
             var('cart_abandoned_after_minutes'),

@@ -18,7 +18,7 @@ def page(project_root: Path) -> str:
 
 def test_example_on_the_page_is_a_definition(page: str, project_root: Path):
     [example] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    file = "models/core/_core__models.yml"
+    file = "models/core/golden/_golden__models.yml"
     text = (project_root / file).read_text("utf-8")
     columns = read_profile(text, file=file, model="dim_customers")
     assert columns is not None
