@@ -37,7 +37,13 @@ def add_profile_commands(
         default=10,
         help="how many of the latest events, orders, tickets and sessions (%(default)s)",
     )
-    show.add_argument("--json", action="store_true", help="as one JSON object")
+    asked = show.add_mutually_exclusive_group()
+    asked.add_argument(
+        "--why",
+        metavar="FIELD",
+        help="only where this field comes from: its value and those that it beat",
+    )
+    asked.add_argument("--json", action="store_true", help="as one JSON object")
 
     def run(options: argparse.Namespace) -> int:
         return _show(workspace(options), options)
@@ -49,9 +55,14 @@ def _show(workspace: Workspace, options: argparse.Namespace) -> int:
     # A database driver takes a while to load, and most commands do without.
     from cli.profile import find_matches, open_profiles, read_profile
     from cli.profile_view import as_json, render, render_matches
+    from cli.profile_why import field_values, render_field_values
 
     with open_profiles(workspace.target, workspace.published_path) as warehouse:
         matches = find_matches(warehouse, options.identifier)
+        if options.why and len(matches) == 1:
+            values = field_values(warehouse, matches[0].customer_id, options.why)
+            print(render_field_values(options.why, values))
+            return 0
         profile = (
             read_profile(warehouse, matches[0].customer_id, limit=options.events)
             if len(matches) == 1
