@@ -21,7 +21,9 @@ runs as (
             var('households'),
             var('cart_abandoned_after_minutes'),
             var('cart_recovered_within_days'),
-        ], ['exchange_rates']) }} as settings_fingerprint
+            var('ticket_reopened_after_hours'),
+            var('sentiment_neutral_within'),
+        ], ['exchange_rates', 'sentiment_words']) }} as settings_fingerprint
 
 )
 
