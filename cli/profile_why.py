@@ -90,7 +90,7 @@ def field_values(
             source_model=str(source),
             record_key=str(key),
             observed_at=seen if isinstance(seen, datetime) else None,
-            correction=f"{state} ({author}: {reason})" if state else None,
+            correction=f"{state!s} ({author!s}: {reason!s})" if state else None,
         )
         for rank, value, rule, source, key, seen, state, author, reason in rows
     )
