@@ -138,7 +138,9 @@ def _order(row: Record) -> tuple[str, str]:
 
 def _ticket(row: Record) -> tuple[str, str]:
     return _line(
-        row, "created_at", *_parts(row, "ticket_id", "status", "subject", "sentiment")
+        row,
+        "created_at",
+        *_parts(row, "ticket_id", "status", "subject", "sentiment_label"),
     )
 
 

@@ -195,7 +195,16 @@ GRACE = Profile(
                 "ordered_at": datetime(2026, 6, 1, 10),
             },
         ),
-        "tickets": (),
+        "tickets": (
+            {
+                "ticket_id": "77",
+                "status": "open",
+                "subject": "Late parcel",
+                "sentiment_label": "negative",
+                "created_at": datetime(2026, 6, 2, 8),
+            },
+        ),
+        "sessions": (),
         "events": (
             {
                 "event_name": "order_placed",
@@ -229,6 +238,9 @@ def test_profile_reads_as_a_page():
         "Latest orders\n"
         "  2026-06-01 10:00  1001  web  99.50 EUR  cancelled\n"
         "\n"
+        "Latest tickets\n"
+        "  2026-06-02 08:00  77  open  Late parcel  negative\n"
+        "\n"
         "Latest events\n"
         "  2026-06-01 10:00  order placed  Order #1  99.50 EUR  (shopify)"
     )
@@ -256,8 +268,8 @@ def test_json_has_every_value_of_the_profile():
     assert found["customer"]["profile"]["city"] is None
     assert found["customer"]["profile"]["last_seen_at"] == "2026-06-03T09:05:00Z"
     assert found["customer"]["orders"][0]["total_amount"] == 99.5
-    assert found["customer"]["tickets"] == []
-    assert "sessions" not in found["customer"]
+    assert found["customer"]["tickets"][0]["created_at"] == "2026-06-02T08:00:00Z"
+    assert found["customer"]["sessions"] == []
 
 
 def test_json_of_several_matches_has_no_customer():
