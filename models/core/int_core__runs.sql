@@ -19,11 +19,13 @@ runs as (
             var('trait_facts'),
             var('consent_purposes'),
             var('households'),
+            var('session_id_columns'),
+            var('session_rules'),
             var('cart_abandoned_after_minutes'),
             var('cart_recovered_within_days'),
             var('ticket_reopened_after_hours'),
             var('sentiment_neutral_within'),
-        ], ['exchange_rates', 'sentiment_words']) }} as settings_fingerprint
+        ], ['exchange_rates', 'channel_groups', 'bot_user_agents', 'sentiment_words']) }} as settings_fingerprint
 
 )
 

@@ -1,0 +1,421 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_rows',
+    unique_key='hit_key',
+    on_schema_change='append_new_columns'
+) }}
+
+{# A hit that went, or is under another visit, leaves its former row: that visit is cut anew too. #}
+{% set sources = {
+    'stg_segment__pages': 'segment',
+    'stg_segment__screens': 'segment',
+    'stg_segment__tracks': 'segment',
+    'stg_snowplow__events': 'snowplow',
+} %}
+{% set rules = session_rules() %}
+{% set no_time = 'cast(null as ' ~ dbt.type_timestamp() ~ ')' %}
+{% set no_text = 'cast(null as ' ~ dbt.type_string() ~ ')' %}
+
+with
+
+{% if is_incremental() %}
+touched as (
+
+    {% for model_name in sources %}
+    select '{{ model_name }}:' || changed.record_key as hit_key
+    from (
+        {{ touched_records([model_name]) }}
+    ) as changed
+
+    union
+
+    {% endfor %}
+    -- what waited for its time
+    select own_rows.hit_key
+    from {{ this }} as own_rows
+    where own_rows.recheck_at <= {{ as_of() }}
+
+),
+{% endif %}
+
+records as (
+
+    select
+        records.source_model,
+        records.record_key,
+        records.source_model || ':' || records.record_key as hit_key,
+        records.customer_id
+
+    from {{ ref('int_core__records') }} as records
+    {% if is_incremental() %}
+    inner join touched on records.source_model || ':' || records.record_key = touched.hit_key
+    {% endif %}
+    where
+        {{ is_listed('records.source_model', sources) }}
+        and records.is_current
+
+),
+
+segment_pages as (
+
+    select
+        'stg_segment__pages' as source_model,
+        pages.message_id as record_key,
+        {{ tracker_session_id('segment', 'pages') }}
+            as session_id,
+        pages.anonymous_id as visitor_id,
+        'page_view' as hit_kind,
+        'page_viewed' as event_name,
+        {{ no_text }} as page_view_id,
+        pages.user_id,
+        {{ no_text }} as network_user_id,
+        {{ no_text }} as app_id,
+        'web' as platform,
+        pages.page_url,
+        {{ web_domain('pages.page_url') }} as page_host,
+        pages.page_path,
+        coalesce(pages.page_title, pages.page_name) as page_title,
+        pages.referrer_url,
+        {{ web_domain('pages.referrer_url') }} as referrer_host,
+        {{ no_text }} as referrer_medium,
+        {{ no_text }} as referrer_source,
+        {{ no_text }} as referrer_term,
+        pages.utm_source,
+        pages.utm_medium,
+        pages.utm_campaign,
+        pages.utm_content,
+        pages.utm_term,
+        coalesce(pages.gclid, pages.fbclid) as click_id,
+        case
+            when pages.gclid is not null then 'Google'
+            when pages.fbclid is not null then 'Meta'
+            else {{ no_text }}
+        end as click_network,
+        pages.ip_address,
+        pages.user_agent,
+        pages.locale,
+        {{ no_text }} as country_code,
+        {{ no_text }} as region_name,
+        {{ no_text }} as city,
+        {{ no_text }} as tracker_session_index,
+        pages.occurred_at,
+        pages.received_at,
+        false as is_too_late
+
+    from {{ ref('stg_segment__pages') }} as pages
+
+),
+
+segment_screens as (
+
+    select
+        'stg_segment__screens' as source_model,
+        screens.message_id as record_key,
+        {{ tracker_session_id('segment', 'screens') }}
+            as session_id,
+        coalesce(screens.device_id, screens.anonymous_id) as visitor_id,
+        'page_view' as hit_kind,
+        'screen_viewed' as event_name,
+        {{ no_text }} as page_view_id,
+        screens.user_id,
+        {{ no_text }} as network_user_id,
+        {{ no_text }} as app_id,
+        'app' as platform,
+        {{ no_text }} as page_url,
+        {{ no_text }} as page_host,
+        {{ no_text }} as page_path,
+        screens.screen_name as page_title,
+        {{ no_text }} as referrer_url,
+        {{ no_text }} as referrer_host,
+        {{ no_text }} as referrer_medium,
+        {{ no_text }} as referrer_source,
+        {{ no_text }} as referrer_term,
+        screens.utm_source,
+        screens.utm_medium,
+        screens.utm_campaign,
+        screens.utm_content,
+        screens.utm_term,
+        {{ no_text }} as click_id,
+        {{ no_text }} as click_network,
+        screens.ip_address,
+        screens.user_agent,
+        screens.locale,
+        {{ no_text }} as country_code,
+        {{ no_text }} as region_name,
+        {{ no_text }} as city,
+        {{ no_text }} as tracker_session_index,
+        screens.occurred_at,
+        screens.received_at,
+        false as is_too_late
+
+    from {{ ref('stg_segment__screens') }} as screens
+
+),
+
+segment_tracks as (
+
+    select
+        'stg_segment__tracks' as source_model,
+        tracks.message_id as record_key,
+        {{ tracker_session_id('segment', 'tracks') }}
+            as session_id,
+        case
+            when tracks.is_app then coalesce(tracks.device_id, tracks.anonymous_id)
+            else tracks.anonymous_id
+        end as visitor_id,
+        'event' as hit_kind,
+        tracks.event_name,
+        {{ no_text }} as page_view_id,
+        tracks.user_id,
+        {{ no_text }} as network_user_id,
+        {{ no_text }} as app_id,
+        case when tracks.is_app then 'app' else 'web' end as platform,
+        tracks.page_url,
+        {{ web_domain('tracks.page_url') }} as page_host,
+        tracks.page_path,
+        tracks.page_title,
+        tracks.referrer_url,
+        {{ web_domain('tracks.referrer_url') }} as referrer_host,
+        {{ no_text }} as referrer_medium,
+        {{ no_text }} as referrer_source,
+        {{ no_text }} as referrer_term,
+        tracks.utm_source,
+        tracks.utm_medium,
+        tracks.utm_campaign,
+        tracks.utm_content,
+        tracks.utm_term,
+        coalesce(tracks.gclid, tracks.fbclid) as click_id,
+        case
+            when tracks.gclid is not null then 'Google'
+            when tracks.fbclid is not null then 'Meta'
+            else {{ no_text }}
+        end as click_network,
+        tracks.ip_address,
+        tracks.user_agent,
+        tracks.locale,
+        {{ no_text }} as country_code,
+        {{ no_text }} as region_name,
+        {{ no_text }} as city,
+        {{ no_text }} as tracker_session_index,
+        tracks.occurred_at,
+        tracks.received_at,
+        false as is_too_late
+
+    from {{ ref('stg_segment__tracks') }} as tracks
+
+),
+
+snowplow_events as (
+
+    select
+        'stg_snowplow__events' as source_model,
+        events.event_id as record_key,
+        {{ tracker_session_id('snowplow', 'events') }}
+            as session_id,
+        events.anonymous_id as visitor_id,
+        -- a view or a ping that names no page view is an event like others
+        case
+            when
+                events.event_name in ('page_view', 'page_ping')
+                and events.page_view_id is not null
+                then events.event_name
+            else 'event'
+        end as hit_kind,
+        events.event_name,
+        events.page_view_id,
+        events.user_id,
+        events.network_user_id,
+        events.app_id,
+        events.platform,
+        events.page_url,
+        events.page_host,
+        events.page_path,
+        events.page_title,
+        events.referrer_url,
+        events.referrer_host,
+        events.referrer_medium,
+        events.referrer_source,
+        events.referrer_term,
+        events.utm_source,
+        events.utm_medium,
+        events.utm_campaign,
+        events.utm_content,
+        events.utm_term,
+        events.click_id,
+        events.click_network,
+        events.ip_address,
+        events.user_agent,
+        events.locale,
+        events.country_code,
+        events.region_name,
+        events.city,
+        cast(events.session_index as {{ dbt.type_string() }}) as tracker_session_index,
+        events.occurred_at,
+        events.received_at,
+        coalesce(
+            {{ rules.max_sent_delay_days }} > 0
+            and events.sent_at
+            > {{ dbt.dateadd('day', rules.max_sent_delay_days, 'events.created_at') }},
+            false
+        ) as is_too_late
+
+    from {{ ref('stg_snowplow__events') }} as events
+
+),
+
+tracked as (
+
+    select * from segment_pages
+    union all
+    select * from segment_screens
+    union all
+    select * from segment_tracks
+    union all
+    select * from snowplow_events
+
+),
+
+-- A visit is the tracker's own where it counts them, else the visitor's, to be cut where it pauses.
+hits as (
+
+    select
+        records.hit_key,
+        tracked.source_model,
+        tracked.record_key,
+        case
+            when tracked.source_model like 'stg_segment__%' then 'segment'
+            else 'snowplow'
+        end as source_name,
+        records.customer_id,
+        tracked.session_id,
+        tracked.visitor_id,
+        tracked.hit_kind,
+        tracked.event_name,
+        tracked.page_view_id,
+        tracked.user_id,
+        tracked.network_user_id,
+        tracked.app_id,
+        tracked.platform,
+        tracked.page_url,
+        tracked.page_host,
+        tracked.page_path,
+        tracked.page_title,
+        tracked.referrer_url,
+        tracked.referrer_host,
+        tracked.referrer_medium,
+        tracked.referrer_source,
+        tracked.referrer_term,
+        tracked.utm_source,
+        tracked.utm_medium,
+        tracked.utm_campaign,
+        tracked.utm_content,
+        tracked.utm_term,
+        tracked.click_id,
+        tracked.click_network,
+        tracked.ip_address,
+        tracked.user_agent,
+        tracked.locale,
+        tracked.country_code,
+        tracked.region_name,
+        tracked.city,
+        cast(tracked.tracker_session_index as {{ dbt.type_bigint() }}) as tracker_session_index,
+        tracked.occurred_at,
+        coalesce(tracked.received_at, tracked.occurred_at) as received_at,
+        case when tracked.occurred_at > {{ as_of() }} then tracked.occurred_at end as recheck_at
+
+    from tracked
+    inner join records
+        on
+            tracked.source_model = records.source_model
+            and tracked.record_key = records.record_key
+    where
+        tracked.occurred_at is not null
+        and not tracked.is_too_late
+
+),
+
+scoped as (
+
+    select
+        hits.*,
+        case
+            when hits.session_id is not null
+                then hits.source_name || ':session:' || hits.session_id
+            {% for source_name in rules.sources_with_session_id_only %}
+            when hits.source_name = '{{ source_name }}' then {{ no_text }}
+            {% endfor %}
+            else hits.source_name || ':visitor:' || hits.visitor_id
+        end as visit_scope
+
+    from hits
+
+),
+
+current_hits as (
+
+    select * from scoped
+    where visit_scope is not null
+
+),
+
+{% if is_incremental() %}
+former_hits as (
+
+    select
+        own_rows.*,
+        row_number() over (
+            partition by own_rows.hit_key, own_rows.visit_scope
+            order by own_rows.changed_run desc, own_rows.is_current desc
+        ) as recency_index
+
+    from {{ this }} as own_rows
+    inner join touched on own_rows.hit_key = touched.hit_key
+
+),
+{% endif %}
+
+{% set columns = [
+    'hit_key', 'source_model', 'record_key', 'source_name', 'visit_scope', 'customer_id', 'session_id',
+    'visitor_id', 'hit_kind', 'event_name', 'page_view_id', 'user_id', 'network_user_id', 'app_id', 'platform',
+    'page_url', 'page_host', 'page_path', 'page_title', 'referrer_url', 'referrer_host', 'referrer_medium',
+    'referrer_source', 'referrer_term', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_content', 'utm_term',
+    'click_id', 'click_network', 'ip_address', 'user_agent', 'locale', 'country_code', 'region_name', 'city',
+    'tracker_session_index', 'occurred_at', 'received_at', 'recheck_at',
+] %}
+marked as (
+
+    select
+        {% for column in columns %}
+        current_hits.{{ column }},
+        {% endfor %}
+        true as is_current,
+        cast({{ current_run() }} as {{ dbt.type_bigint() }}) as changed_run
+
+    from current_hits
+
+    {% if is_incremental() %}
+    union all
+
+    select
+        {% for column in columns %}
+        {{ 'former_hits.' ~ column if column != 'recheck_at' else no_time }} as {{ column }},
+        {% endfor %}
+        false as is_current,
+        case
+            when former_hits.is_current then cast({{ current_run() }} as {{ dbt.type_bigint() }})
+            else former_hits.changed_run
+        end as changed_run
+
+    from former_hits
+    left join current_hits
+        on
+            former_hits.hit_key = current_hits.hit_key
+            and former_hits.visit_scope = current_hits.visit_scope
+    where
+        former_hits.recency_index = 1
+        and current_hits.hit_key is null
+    {% endif %}
+
+)
+
+select * from marked
