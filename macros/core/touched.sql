@@ -142,9 +142,11 @@
    Returns: a text expression; the same text as long as nothing of it changed. #}
 {% macro core_settings_fingerprint(settings, seeds) -%}
     {%- set checksums = [] -%}
-    {%- for node in graph.get('nodes', {}).values() if node.resource_type == 'model' and 'core' in node.fqn -%}
-        {%- do checksums.append(node.name ~ ' ' ~ node.checksum.checksum) -%}
-    {%- endfor -%}
+    {%- if execute -%}
+        {%- for node in graph.nodes.values() if node.resource_type == 'model' and 'core' in node.fqn -%}
+            {%- do checksums.append(node.name ~ ' ' ~ node.checksum.checksum) -%}
+        {%- endfor -%}
+    {%- endif -%}
     '{{ local_md5(tojson(settings) ~ (checksums | sort | join(' '))) }}'
     {%- for seed in seeds %}
     || coalesce((select {{ seed_digest(seed) }} from {{ ref(seed) }} as seeded), '')

@@ -46,6 +46,8 @@ moved_identifiers as (
 {% for entry in entries %}
 {% set rows = entry.model %}
 {% set record_key = dbt.cast(rows ~ '.' ~ entry.record_key, dbt.type_string()) %}
+{% set parent = rows ~ '.' ~ (entry.parent_key or entry.record_key) %}
+{% set parent_key = dbt.cast(parent, dbt.type_string()) if entry.parent_key else no_text %}
 {% if is_incremental() %}
 -- Rows that came or say something else, and rows of identifiers that moved.
 {{ rows }}__touched as (
@@ -76,8 +78,7 @@ moved_identifiers as (
     select
         '{{ entry.model }}' as source_model,
         {{ record_key }} as record_key,
-        {{ dbt.cast(rows ~ '.' ~ entry.parent_key, dbt.type_string()) if entry.parent_key else no_text }}
-            as parent_key,
+        {{ parent_key }} as parent_key,
         {{ resolved_customer_id(entry.identified_by) if entry.identified_by else no_text }}
             as customer_id,
         {{ content_digest(entry, rows) }} as content_digest

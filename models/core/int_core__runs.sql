@@ -31,5 +31,5 @@ runs as (
 
 select * from runs
 {% if is_incremental() %}
-where runs.run_id not in (select own_rows.run_id from {{ this }} as own_rows)
+where run_id not in (select own_rows.run_id from {{ this }} as own_rows)
 {% endif %}

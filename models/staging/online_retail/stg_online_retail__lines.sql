@@ -39,10 +39,11 @@ lines as (
         {{ trimmed_text('invoiceno') }} as invoice_id,
 
         -- identifiers; a column of numbers with gaps becomes 17850.0 on its way to the warehouse
-        coalesce(
-            {{ regexp_captured(trimmed_text('customerid'), '^([0-9]+)[.]0$') }},
-            {{ trimmed_text('customerid') }}
-        ) as user_id,
+        case
+            when {{ trimmed_text('customerid') }} like '%.0'
+                then replace({{ trimmed_text('customerid') }}, '.0', '')
+            else {{ trimmed_text('customerid') }}
+        end as user_id,
 
         -- attributes
         {{ trimmed_text('stockcode') }} as sku,
