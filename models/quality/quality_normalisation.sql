@@ -28,6 +28,7 @@
     'stg_stripe__customers': ['email', 'phone', 'full_name', 'country_code', 'currency'],
     'stg_till__sales': ['email', 'loyalty_id', 'currency'],
     'stg_consent_log__consents': ['email', 'phone'],
+    'stg_online_retail__lines': ['country_code'],
     'stg_loyalty__members': [
         'loyalty_id', 'email', 'phone', 'first_name', 'last_name', 'birth_date', 'country_code',
     ],
