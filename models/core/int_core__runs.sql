@@ -19,6 +19,7 @@ runs as (
             var('trait_facts'),
             var('consent_purposes'),
             var('households'),
+            var('event_clock'),
             var('session_id_columns'),
             var('session_rules'),
             var('cart_abandoned_after_minutes'),

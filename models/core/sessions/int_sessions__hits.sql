@@ -100,6 +100,7 @@ segment_pages as (
         {{ no_text }} as tracker_session_index,
         pages.occurred_at,
         pages.received_at,
+        pages.sent_at,
         false as is_too_late
 
     from {{ ref('stg_segment__pages') }} as pages
@@ -146,6 +147,7 @@ segment_screens as (
         {{ no_text }} as tracker_session_index,
         screens.occurred_at,
         screens.received_at,
+        screens.sent_at,
         false as is_too_late
 
     from {{ ref('stg_segment__screens') }} as screens
@@ -199,6 +201,7 @@ segment_tracks as (
         {{ no_text }} as tracker_session_index,
         tracks.occurred_at,
         tracks.received_at,
+        tracks.sent_at,
         false as is_too_late
 
     from {{ ref('stg_segment__tracks') }} as tracks
@@ -252,6 +255,7 @@ snowplow_events as (
         cast(events.session_index as {{ dbt.type_string() }}) as tracker_session_index,
         events.occurred_at,
         events.received_at,
+        events.sent_at,
         coalesce(
             {{ rules.max_sent_delay_days }} > 0
             and events.sent_at
@@ -275,62 +279,73 @@ tracked as (
 
 ),
 
+clocked as (
+
+    select
+        tracked.*,
+        {{ clock_corrected('tracked.occurred_at', 'tracked.sent_at', 'tracked.received_at') }}
+            as corrected_at
+
+    from tracked
+
+),
+
 -- A visit is the tracker's own where it counts them, else the visitor's, to be cut where it pauses.
 hits as (
 
     select
         records.hit_key,
-        tracked.source_model,
-        tracked.record_key,
+        clocked.source_model,
+        clocked.record_key,
         case
-            when tracked.source_model like 'stg_segment__%' then 'segment'
+            when clocked.source_model like 'stg_segment__%' then 'segment'
             else 'snowplow'
         end as source_name,
         records.customer_id,
-        tracked.session_id,
-        tracked.visitor_id,
-        tracked.hit_kind,
-        tracked.event_name,
-        tracked.page_view_id,
-        tracked.user_id,
-        tracked.network_user_id,
-        tracked.app_id,
-        tracked.platform,
-        tracked.page_url,
-        tracked.page_host,
-        tracked.page_path,
-        tracked.page_title,
-        tracked.referrer_url,
-        tracked.referrer_host,
-        tracked.referrer_medium,
-        tracked.referrer_source,
-        tracked.referrer_term,
-        tracked.utm_source,
-        tracked.utm_medium,
-        tracked.utm_campaign,
-        tracked.utm_content,
-        tracked.utm_term,
-        tracked.click_id,
-        tracked.click_network,
-        tracked.ip_address,
-        tracked.user_agent,
-        tracked.locale,
-        tracked.country_code,
-        tracked.region_name,
-        tracked.city,
-        cast(tracked.tracker_session_index as {{ dbt.type_bigint() }}) as tracker_session_index,
-        tracked.occurred_at,
-        coalesce(tracked.received_at, tracked.occurred_at) as received_at,
-        case when tracked.occurred_at > {{ as_of() }} then tracked.occurred_at end as recheck_at
+        clocked.session_id,
+        clocked.visitor_id,
+        clocked.hit_kind,
+        clocked.event_name,
+        clocked.page_view_id,
+        clocked.user_id,
+        clocked.network_user_id,
+        clocked.app_id,
+        clocked.platform,
+        clocked.page_url,
+        clocked.page_host,
+        clocked.page_path,
+        clocked.page_title,
+        clocked.referrer_url,
+        clocked.referrer_host,
+        clocked.referrer_medium,
+        clocked.referrer_source,
+        clocked.referrer_term,
+        clocked.utm_source,
+        clocked.utm_medium,
+        clocked.utm_campaign,
+        clocked.utm_content,
+        clocked.utm_term,
+        clocked.click_id,
+        clocked.click_network,
+        clocked.ip_address,
+        clocked.user_agent,
+        clocked.locale,
+        clocked.country_code,
+        clocked.region_name,
+        clocked.city,
+        cast(clocked.tracker_session_index as {{ dbt.type_bigint() }}) as tracker_session_index,
+        clocked.corrected_at as occurred_at,
+        coalesce(clocked.received_at, clocked.corrected_at) as received_at,
+        case when clocked.corrected_at > {{ as_of() }} then clocked.corrected_at end as recheck_at
 
-    from tracked
+    from clocked
     inner join records
         on
-            tracked.source_model = records.source_model
-            and tracked.record_key = records.record_key
+            clocked.source_model = records.source_model
+            and clocked.record_key = records.record_key
     where
-        tracked.occurred_at is not null
-        and not tracked.is_too_late
+        clocked.corrected_at is not null
+        and not clocked.is_too_late
 
 ),
 

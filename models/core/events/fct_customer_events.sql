@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with
 
 events as (
@@ -6,7 +8,8 @@ events as (
 
 ),
 
--- What nobody can be named for, or has no time, is no part of anyone's timeline.
+-- What nobody can be named for, or has no time, is no part of anyone's timeline. What lies
+-- after as_of waits until then.
 customer_events as (
 
     select
@@ -25,13 +28,23 @@ customer_events as (
         cast(events.amount as decimal(18, 2)) as amount,
         events.currency,
 
+        -- where it comes from
+        events.source_model,
+        events.record_key,
+
         -- timestamps
-        events.occurred_at
+        events.occurred_at,
+        events.tracked_at,
+        events.received_at,
+
+        -- bookkeeping
+        events.changed_run
 
     from events
     where
         events.customer_id is not null
         and events.occurred_at is not null
+        and events.recheck_at is null
 
 )
 
