@@ -29,6 +29,7 @@ EXPRESSIONS: dict[str, tuple[object, ...]] = {
     "matches_pattern": ("email", "'^[a-z]+$'"),
     "minor_units": ("amount", "currency"),
     "money": ("total_price",),
+    "moved_by": ("received_at", "occurred_at", "sent_at"),
     "normalized_country_code": ("country",),
     "normalized_email": ("email",),
     "normalized_loyalty_id": ("card",),
