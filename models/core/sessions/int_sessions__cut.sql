@@ -180,8 +180,8 @@ paged as (
     select
         judged.*,
         lead(judged.occurred_at) over (
-            partition by judged.visit_scope, judged.session_number
-            order by judged.is_runaway, judged.scope_index
+            partition by judged.visit_scope, judged.session_number, judged.is_runaway
+            order by judged.scope_index
         ) as next_occurred_at,
         sum(case when judged.hit_kind = 'page_view' then 1 else 0 end) over (
             partition by judged.visit_scope, judged.session_number
