@@ -75,33 +75,7 @@ segment_pages as (
         {{ web_domain('pages.page_url') }} as page_host,
         pages.page_path,
         coalesce(pages.page_title, pages.page_name) as page_title,
-        pages.referrer_url,
-        {{ web_domain('pages.referrer_url') }} as referrer_host,
-        {{ no_text }} as referrer_medium,
-        {{ no_text }} as referrer_source,
-        {{ no_text }} as referrer_term,
-        pages.utm_source,
-        pages.utm_medium,
-        pages.utm_campaign,
-        pages.utm_content,
-        pages.utm_term,
-        coalesce(pages.gclid, pages.fbclid) as click_id,
-        case
-            when pages.gclid is not null then 'Google'
-            when pages.fbclid is not null then 'Meta'
-            else {{ no_text }}
-        end as click_network,
-        pages.ip_address,
-        pages.user_agent,
-        pages.locale,
-        {{ no_text }} as country_code,
-        {{ no_text }} as region_name,
-        {{ no_text }} as city,
-        {{ no_text }} as tracker_session_index,
-        pages.occurred_at,
-        pages.received_at,
-        pages.sent_at,
-        false as is_too_late
+        {{ segment_hit_columns('pages') }}
 
     from {{ ref('stg_segment__pages') }} as pages
 
@@ -126,29 +100,7 @@ segment_screens as (
         {{ no_text }} as page_host,
         {{ no_text }} as page_path,
         screens.screen_name as page_title,
-        {{ no_text }} as referrer_url,
-        {{ no_text }} as referrer_host,
-        {{ no_text }} as referrer_medium,
-        {{ no_text }} as referrer_source,
-        {{ no_text }} as referrer_term,
-        screens.utm_source,
-        screens.utm_medium,
-        screens.utm_campaign,
-        screens.utm_content,
-        screens.utm_term,
-        {{ no_text }} as click_id,
-        {{ no_text }} as click_network,
-        screens.ip_address,
-        screens.user_agent,
-        screens.locale,
-        {{ no_text }} as country_code,
-        {{ no_text }} as region_name,
-        {{ no_text }} as city,
-        {{ no_text }} as tracker_session_index,
-        screens.occurred_at,
-        screens.received_at,
-        screens.sent_at,
-        false as is_too_late
+        {{ segment_hit_columns('screens') }}
 
     from {{ ref('stg_segment__screens') }} as screens
 
@@ -176,33 +128,7 @@ segment_tracks as (
         {{ web_domain('tracks.page_url') }} as page_host,
         tracks.page_path,
         tracks.page_title,
-        tracks.referrer_url,
-        {{ web_domain('tracks.referrer_url') }} as referrer_host,
-        {{ no_text }} as referrer_medium,
-        {{ no_text }} as referrer_source,
-        {{ no_text }} as referrer_term,
-        tracks.utm_source,
-        tracks.utm_medium,
-        tracks.utm_campaign,
-        tracks.utm_content,
-        tracks.utm_term,
-        coalesce(tracks.gclid, tracks.fbclid) as click_id,
-        case
-            when tracks.gclid is not null then 'Google'
-            when tracks.fbclid is not null then 'Meta'
-            else {{ no_text }}
-        end as click_network,
-        tracks.ip_address,
-        tracks.user_agent,
-        tracks.locale,
-        {{ no_text }} as country_code,
-        {{ no_text }} as region_name,
-        {{ no_text }} as city,
-        {{ no_text }} as tracker_session_index,
-        tracks.occurred_at,
-        tracks.received_at,
-        tracks.sent_at,
-        false as is_too_late
+        {{ segment_hit_columns('tracks') }}
 
     from {{ ref('stg_segment__tracks') }} as tracks
 
