@@ -23,7 +23,8 @@ from typing import Any
 import duckdb
 import yaml
 
-from tests.benchmarks.bench_identity_stage import KEYS, make_project, run_dbt
+from tests.benchmarks.bench_identity_stage import IDENTITY_ALONE, KEYS, make_project
+from tests.benchmarks.dbt_phases import run_dbt
 from tests.benchmarks.identity_rules_mess import measure_mess, measure_worlds
 from tests.benchmarks.identity_rules_people import (
     MODEL,
@@ -104,7 +105,7 @@ def measure_rules(people: People, rules: Rules) -> dict[str, Any]:
         make_project(folder)
         configure(folder, rules)
         run_dbt(folder, "seed")
-        taken = run_dbt(folder, "run")
+        taken = run_dbt(folder, "run", *IDENTITY_ALONE)
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             scored = score(
                 connection,

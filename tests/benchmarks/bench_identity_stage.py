@@ -19,20 +19,20 @@ it. Memory is the most that the process held. Argument: how many identifier rows
 import json
 import os
 import platform
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import yaml
 
+from tests.benchmarks.dbt_phases import run_dbt, run_phase
+
 ROOT = Path(__file__).parents[2]
+# make_company writes the staged tables.
+IDENTITY_ALONE = ("--exclude", "path:models/staging")
 SEED = 20261121
 IDENTIFIERS_PER_CUSTOMER = 31.0
 BARS = {
@@ -167,24 +167,24 @@ def main(arguments: list[str]) -> None:
         run_dbt(folder, "seed")
         phases: dict[str, dict[str, Any]] = {}
         tell("full")
-        phases["full"] = run_phase(folder)
+        phases["full"] = run_phase(folder, *IDENTITY_ALONE)
         sizes |= built_sizes(warehouse)
         put_back_rows(warehouse)
         shutil.copy(warehouse, folder / "before.duckdb")
         tell("more rows, of sources that only grow")
-        phases["appended"] = run_phase(folder)
+        phases["appended"] = run_phase(folder, *IDENTITY_ALONE)
         (folder / "before.duckdb").replace(warehouse)
         configure(folder, TYPES)
         tell("more rows")
-        phases["more_rows"] = run_phase(folder)
+        phases["more_rows"] = run_phase(folder, *IDENTITY_ALONE)
         delete_rows(warehouse)
         tell("fewer rows")
-        phases["fewer_rows"] = run_phase(folder)
+        phases["fewer_rows"] = run_phase(folder, *IDENTITY_ALONE)
         configure(folder, tighter_types())
         tell("a tighter rule")
-        phases["rule"] = run_phase(folder)
+        phases["rule"] = run_phase(folder, *IDENTITY_ALONE)
         tell("nothing new")
-        phases["nothing"] = run_phase(folder)
+        phases["nothing"] = run_phase(folder, *IDENTITY_ALONE)
         phases["rule"]["touched_components"] = touched_components(warehouse)
     full = phases["full"]["seconds"]
     found = {
@@ -348,61 +348,6 @@ def configure(
         "identity": project["models"]["kenning"]["identity"]
     }
     (folder / "dbt_project.yml").write_text(yaml.safe_dump(project))
-
-
-def run_phase(folder: Path) -> dict[str, Any]:
-    """One `dbt run` of the stage, and what it took."""
-    measured = run_dbt(folder, "run")
-    results = json.loads((folder / "target" / "run_results.json").read_text())[
-        "results"
-    ]
-    times = [
-        datetime.fromisoformat(timing[moment])
-        for result in results
-        for timing in result["timing"]
-        for moment in ("started_at", "completed_at")
-    ]
-    models = sorted(results, key=lambda result: -result["execution_time"])
-    return {
-        "seconds": round((max(times) - min(times)).total_seconds(), 2),
-        **measured,
-        "slowest_models": {
-            result["unique_id"].split(".")[-1]: round(result["execution_time"], 2)
-            for result in models[:25]
-        },
-    }
-
-
-def run_dbt(folder: Path, command: str) -> dict[str, float]:
-    before = time.perf_counter()
-    with subprocess.Popen(
-        [
-            Path(sys.executable).with_name("dbt"),
-            command,
-            "--profiles-dir",
-            ".",
-            "--quiet",
-            *(("--exclude", "path:models/staging") if command == "run" else ()),
-        ],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "DBT_TARGET_PATH": "target", "DBT_LOG_PATH": "logs"},
-    ) as process:
-        assert process.stdout is not None
-        printed = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"dbt {command} failed:\n{printed}")
-    return {
-        "wall_seconds": round(time.perf_counter() - before, 2),
-        "peak_memory_gb": round(peak_bytes(usage) / 2**30, 2),
-    }
-
-
-def peak_bytes(usage: resource.struct_rusage) -> int:
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def tell(phase: str) -> None:

@@ -33,7 +33,7 @@ import yaml
 
 from demo.landing import land
 from demo.world import WorldSpec
-from tests.benchmarks.bench_identity_stage import peak_bytes
+from tests.benchmarks.dbt_phases import run_dbt, run_phase
 from tests.benchmarks.profile_day import live_through
 from tests.demo_worlds import target
 from warehouse.connection import open_warehouse
@@ -50,7 +50,12 @@ BARS: dict[int, dict[str, float]] = {
 MEMORY_LIMIT = "6GB"
 FIRST_INSTANT = WorldSpec().as_of
 NEXT_INSTANT = FIRST_INSTANT + timedelta(days=1)
-STAGES = ("path:models/staging", "path:models/identity", "path:models/core")
+SELECTION = (
+    "--select",
+    "path:models/staging",
+    "path:models/identity",
+    "path:models/core",
+)
 PROJECT_PARTS = ("models", "macros", "seeds", "tests/dbt")
 
 
@@ -74,17 +79,17 @@ def measure(people: int) -> dict[str, Any]:
         tell(people, "landing")
         sizes = {"raw_rows": land_company(folder, warehouse, people)}
         make_project(folder, warehouse)
-        run_dbt(folder, "seed", as_of=FIRST_INSTANT)
+        run_dbt(folder, "seed", environ=_at(FIRST_INSTANT))
         tell(people, "full")
-        phases = {"full": run_phase(folder, as_of=FIRST_INSTANT)}
+        phases = {"full": run_phase(folder, *SELECTION, environ=_at(FIRST_INSTANT))}
         sizes |= built_sizes(warehouse)
         day = live_through(warehouse, FIRST_INSTANT)
         before = latest_run(warehouse)
         tell(people, "a day later")
-        phases["day"] = run_phase(folder, as_of=NEXT_INSTANT)
+        phases["day"] = run_phase(folder, *SELECTION, environ=_at(NEXT_INSTANT))
         day |= {"reworked_customer_share": reworked_share(warehouse, before)}
         tell(people, "nothing new")
-        phases["nothing"] = run_phase(folder, as_of=NEXT_INSTANT)
+        phases["nothing"] = run_phase(folder, *SELECTION, environ=_at(NEXT_INSTANT))
         sizes["warehouse_mb"] = round(warehouse.stat().st_size / 1e6)
         tell(people, "publishing")
         published = publish_tables(folder, warehouse)
@@ -236,64 +241,8 @@ def look_up(folder: Path, warehouse: Path) -> dict[str, float]:
     }
 
 
-def run_phase(folder: Path, *, as_of: datetime) -> dict[str, Any]:
-    """One `dbt run` of the stages, and what it took."""
-    measured = run_dbt(folder, "run", "--select", *STAGES, as_of=as_of)
-    results = json.loads((folder / "target" / "run_results.json").read_text())[
-        "results"
-    ]
-    times = [
-        datetime.fromisoformat(timing[moment])
-        for result in results
-        for timing in result["timing"]
-        for moment in ("started_at", "completed_at")
-    ]
-    models = sorted(results, key=lambda result: -result["execution_time"])
-    return {
-        "seconds": round((max(times) - min(times)).total_seconds(), 2),
-        **measured,
-        "models": len(models),
-        "slowest_models": {
-            result["unique_id"].split(".")[-1]: round(result["execution_time"], 2)
-            for result in models[:25]
-        },
-    }
-
-
-def run_dbt(
-    folder: Path, command: str, *arguments: str, as_of: datetime
-) -> dict[str, float]:
-    before = time.perf_counter()
-    with subprocess.Popen(
-        [
-            Path(sys.executable).with_name("dbt"),
-            command,
-            "--profiles-dir",
-            ".",
-            "--quiet",
-            *arguments,
-        ],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={
-            **os.environ,
-            "DBT_TARGET_PATH": "target",
-            "DBT_LOG_PATH": "logs",
-            "KENNING_AS_OF": as_of.isoformat(),
-        },
-    ) as process:
-        assert process.stdout is not None
-        printed = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"dbt {command} failed:\n{printed}")
-    return {
-        "wall_seconds": round(time.perf_counter() - before, 2),
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
-        "peak_memory_gb": round(peak_bytes(usage) / 2**30, 2),
-    }
+def _at(as_of: datetime) -> dict[str, str]:
+    return {"KENNING_AS_OF": as_of.isoformat()}
 
 
 def tell(people: int, phase: str) -> None:
