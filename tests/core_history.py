@@ -8,7 +8,6 @@ number and the seed, so a history repeats. Not here: what has to be equal (tests
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -117,16 +116,6 @@ class CoreHistory:
         self._process.stdin.flush()
         outcome = json.loads(self._process.stdout.readline())
         assert outcome["is_done"], outcome["message"]
-
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Whatever is done inside leaves the warehouse as it was."""
-        copy = self._folder / "kept.duckdb"
-        shutil.copy2(self.warehouse, copy)
-        try:
-            yield
-        finally:
-            copy.replace(self.warehouse)
 
     def core(self) -> dict[str, dict[str, int]]:
         """The rows of every core table, counted, by table; columns that only mark runs are left out."""
