@@ -48,7 +48,12 @@ class Parting:
     received_before: set[str]
 
     def build_and_send(self) -> None:
+        """At this size one person is a quarter of what the tool holds: a guard asks, we agree."""
         run = self.runs.kenning("demo", "--people", "400")
+        if "'files__lapsed_high_value' is held: 1 would be removed" in run.stderr:
+            agreed = self.runs.kenning("sync", "approve", "files__lapsed_high_value")
+            assert agreed.returncode == 0, agreed.stdout + agreed.stderr
+            run = self.runs.kenning("demo", "--people", "400")
         assert run.returncode == 0, run.stdout + run.stderr
 
 
