@@ -262,9 +262,13 @@ def _once_more(
 
 
 def _hubspot(bench: Bench, rows: int) -> dict[str, object]:
-    """HubSpot connectors: as fast as they can, and at the pace that they keep by default."""
+    """HubSpot connectors, one request a row against batches of a hundred.
+
+    The bar is for HubSpot's own limits, which the sink keeps and each contender respects in
+    its own way. What they do where nobody limits them is told beside it.
+    """
     counts = {
-        "unpaced": {"kenning": min(rows, 100_000), "drt": min(rows, 3_000)},
+        "unpaced": {"kenning": min(rows, 400_000), "drt": min(rows, 3_000)},
         "paced": {"kenning": min(rows, 60_000), "drt": min(rows, 120)},
     }
     found: dict[str, dict[str, Found]] = {}
@@ -288,9 +292,9 @@ def _hubspot(bench: Bench, rows: int) -> dict[str, object]:
         )
     return {
         **found,
+        "ratios": ratios,
         "bars": [
-            _at_least(f"ours to drt-core's HubSpot, rows/s, {pace}", ratio, 30)
-            for pace, ratio in ratios.items()
+            _at_least("ours to drt-core's HubSpot, rows/s, paced", ratios["paced"], 30)
         ],
     }
 
