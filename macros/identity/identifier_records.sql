@@ -123,12 +123,12 @@
     {{ fingerprint("concat_ws(chr(30), '" ~ entry.model ~ ' ' ~ columns | map(attribute='type') | join(' ') ~ "', " ~ values | join(', ') ~ ")") }}
 {%- endmacro %}
 
-{# One of a million buckets, in which all rows of a record lie, whichever source it is of.
+{# One of half a million buckets, in which all rows of a record lie, whichever source it is of.
 
    Args: entry (of vars.identifier_sources). Returns: a whole-number expression over its model's columns. #}
 {% macro record_bucket(entry) -%}
     {%- set columns = identifier_columns(entry) -%}
-    mod({{ quick_hash(["'" ~ entry.model ~ ' ' ~ columns | map(attribute='type') | join(' ') ~ "'"] + columns | map(attribute='expression') | list) }}, 1048576)
+    mod({{ quick_hash(["'" ~ entry.model ~ ' ' ~ columns | map(attribute='type') | join(' ') ~ "'"] + columns | map(attribute='expression') | list) }}, 524288)
 {%- endmacro %}
 
 {# What the identity stage reads of a row, as one number; those of a group of rows are added up.

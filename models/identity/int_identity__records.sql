@@ -195,6 +195,7 @@ differing as (
             compared.fingerprint is not null
             and (
                 known_rows.record_key <> compared.record_key
+                or known_rows.bucket <> compared.bucket
                 or known_rows.record_count <> compared.record_count
                 or known_rows.first_seen_at is distinct from compared.first_seen_at
                 or known_rows.last_seen_at is distinct from compared.last_seen_at
