@@ -146,13 +146,14 @@ def make_project(folder: Path, warehouse: Path) -> None:
                             "schema": "main",
                             "threads": 2,
                             "config_options": {
-                                "storage_compatibility_version": STORAGE_VERSION
+                                "storage_compatibility_version": STORAGE_VERSION,
+                                "temp_directory": str(folder / "spilled"),
                             },
                             "settings": {
                                 "timezone": "UTC",
                                 "preserve_insertion_order": False,
+                                "checkpoint_threshold": "1GB",
                                 "memory_limit": MEMORY_LIMIT,
-                                "temp_directory": str(folder / "spilled"),
                             },
                         }
                     },
