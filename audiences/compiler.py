@@ -1,256 +1,41 @@
-"""From a definition to the SQL text of its dbt model.
+"""From definitions to the texts of their dbt models, by the names of the files."""
 
-Conditions become a sqlglot tree in which every value is a numbered placeholder; the text of
-the tree is laid out first and the rendered values are put in last, in one pass. So nothing a
-person wrote is ever read as SQL, and what they wrote is read as Jinja only inside a string.
-"""
+from collections.abc import Mapping, Sequence
 
-import json
-import re
-from collections.abc import Sequence
-from datetime import datetime
-from decimal import Decimal
-from string import Template
+from audiences.audience_model import audience_sql
+from audiences.conditions_model import conditions_sql, entity_columns
+from audiences.definition import ENTITIES, Definition
+from audiences.memberships import MEMBERSHIPS_MODEL, memberships_sql
+from audiences.model_files import models_yaml
+from audiences.names import audience_model, conditions_model
 
-from sqlglot import exp
-
-from audiences.definition import (
-    AllOf,
-    AnyOf,
-    ColumnOperand,
-    Comparator,
-    Comparison,
-    Condition,
-    DaysAgo,
-    Definition,
-    InState,
-    Literal,
-    Membership,
-    Not,
-    Operand,
-    State,
-    WithinDays,
-)
-
-PROFILE_MODEL = "dim_customers"
-MODEL_PREFIX = "audience_"
-MEMBERSHIPS_MODEL = "audience_memberships"
-GENERATED_MARK = "by `kenning audiences compile`."
-"""In the first line of every compiled file, and of no other."""
-
-_ROWS = "customers"
-_INDENT = " " * 4
-_AS_OF = "{{ as_of() }}"
-
-# Text that means the same between quotes to every engine and to Jinja. Anything else goes
-# through the text_literal macro: a backslash ends a string on Spark, a brace begins Jinja.
-_PLAIN_TEXT = re.compile(r"[\w .,:;@+/&()!?*=-]*\Z")
-# No two conditions fit into this width, so each stands on its own line.
-_WIDTH = 24
-_PLACEHOLDER = re.compile(r":p(\d+)\b")
-
-_COMPARISONS: dict[Comparator, type[exp.Binary]] = {
-    Comparator.EQUALS: exp.EQ,
-    Comparator.NOT_EQUALS: exp.NullSafeNEQ,
-    Comparator.GREATER_THAN: exp.GT,
-    Comparator.AT_LEAST: exp.GTE,
-    Comparator.LESS_THAN: exp.LT,
-    Comparator.AT_MOST: exp.LTE,
-    Comparator.BEFORE: exp.LT,
-    Comparator.AFTER: exp.GT,
-}
+MODELS_YAML = "_audiences__models.yml"
 
 
-_IMPORT = Template("""\
-$rows as (
+def compiled_files(definitions: Sequence[Definition]) -> Mapping[str, str]:
+    """Everything that a project's definitions compile to.
 
-    select * from {{ ref('$model') }}
+    Args:
+        definitions: All of them, in the order of their names.
 
-),
-""")
-
-_AUDIENCE = Template("""\
-$header
-
-with
-
-$imports
-members as (
-
-    select
-        customers.customer_id,
-        {{ as_of() }} as evaluated_at
-
-    from customers
-    where
-$condition
-
-)
-
-select * from members
-""")
-
-_MEMBERSHIPS = Template("""\
-$header
-
-with
-
-$imports
-memberships as (
-
-$selects
-
-)
-
-select * from memberships
-""")
-
-_MEMBERSHIP = Template("""\
-    select
-        '$name' as audience_name,
-        $model.customer_id,
-        $model.evaluated_at as entered_at
-
-    from $model""")
-
-_NO_MEMBERSHIP = """\
-    select
-        '' as audience_name,
-        customers.customer_id,
-        {{ as_of() }} as entered_at
-
-    from customers
-    where false"""
-
-
-def audience_sql(definition: Definition) -> str:
-    """The model of one audience: customer_id and evaluated_at of every member."""
-    return _AUDIENCE.substitute(
-        header=_header(f"audiences/definitions/{definition.name}.yml"),
-        imports=_IMPORT.substitute(rows=_ROWS, model=PROFILE_MODEL),
-        condition=_indented(condition_sql(definition.condition), 2),
-    )
-
-
-def memberships_sql(names: Sequence[str]) -> str:
-    """The model that holds the members of every named audience in one table."""
-    models = [f"{MODEL_PREFIX}{name}" for name in names]
-    imports = [_IMPORT.substitute(rows=model, model=model) for model in models]
-    selects = [
-        _MEMBERSHIP.substitute(name=name, model=model)
-        for name, model in zip(names, models, strict=True)
-    ]
-    if not names:
-        imports = [_IMPORT.substitute(rows=_ROWS, model=PROFILE_MODEL)]
-        selects = [_NO_MEMBERSHIP]
-    return _MEMBERSHIPS.substitute(
-        header=_header("audiences/definitions/"),
-        imports="\n".join(imports),
-        selects="\n\n    union all\n\n".join(selects),
-    )
-
-
-def condition_sql(condition: Condition) -> str:
-    """A condition as lower-case SQL over the rows of the profile, with Jinja for values.
-
-    The text is never unknown for a row under `not`: Kleene's unknown becomes false there,
-    which is what it amounts to where a condition stands alone.
+    Returns:
+        The text of each file of models/audiences.
     """
-    values: list[str] = []
-    tree = _tree(condition, values)
-    layout = tree.sql(
-        pretty=True,
-        pad=len(_INDENT),
-        indent=len(_INDENT),
-        max_text_width=_WIDTH,
-    ).lower()
-    return _PLACEHOLDER.sub(lambda match: values[int(match[1])], layout)
+    entities = [entity for entity in ENTITIES if _has(entity, definitions)]
+    columns = {entity: entity_columns(entity, definitions) for entity in entities}
+    files = {
+        f"{audience_model(definition.name)}.sql": audience_sql(
+            definition, columns[definition.entity]
+        )
+        for definition in definitions
+    }
+    for entity in entities:
+        files[f"{conditions_model(entity)}.sql"] = conditions_sql(entity, definitions)
+    names = [definition.name for definition in definitions]
+    files[f"{MEMBERSHIPS_MODEL}.sql"] = memberships_sql(names)
+    files[MODELS_YAML] = models_yaml(definitions, columns)
+    return files
 
 
-def _header(origin: str) -> str:
-    return (
-        f"-- Generated from {origin} {GENERATED_MARK}\n"
-        f"-- Change the definition and compile again; do not edit this file."
-    )
-
-
-def _tree(condition: Condition, values: list[str]) -> exp.Condition:
-    match condition:
-        case AllOf(conditions):
-            return exp.and_(*(_tree(part, values) for part in conditions))
-        case AnyOf(conditions):
-            return exp.or_(*(_tree(part, values) for part in conditions))
-        case Not(part):
-            return exp.not_(exp.func("coalesce", _tree(part, values), exp.false()))
-        case Comparison(column, comparator, operand):
-            right = _operand(operand, values)
-            return _COMPARISONS[comparator](this=_column(column), expression=right)
-        case Membership(column, members):
-            slots = [_slot(_literal(member), values) for member in members]
-            return _column(column).isin(*slots)
-        case WithinDays(column, days):
-            start, end = _slot(_days_ago(days), values), _slot(_AS_OF, values)
-            return _column(column).between(start, end)
-        case InState(column, state):
-            return _state(_column(column), state)
-
-
-def _state(column: exp.Column, state: State) -> exp.Condition:
-    match state:
-        case State.IS_TRUE:
-            return column
-        case State.IS_FALSE:
-            return exp.not_(column)
-        case State.IS_KNOWN:
-            return exp.Is(this=column, expression=exp.Not(this=exp.null()))
-        case State.IS_UNKNOWN:
-            return column.is_(exp.null())
-
-
-def _operand(operand: Operand, values: list[str]) -> exp.Condition:
-    match operand:
-        case ColumnOperand(name):
-            return _column(name)
-        case DaysAgo(days):
-            return _slot(_days_ago(days), values)
-        case _:
-            return _slot(_literal(operand), values)
-
-
-def _column(name: str) -> exp.Column:
-    return exp.column(name, table=_ROWS)
-
-
-def _slot(rendered: str, values: list[str]) -> exp.Placeholder:
-    values.append(rendered)
-    return exp.Placeholder(this=f"p{len(values) - 1}")
-
-
-def _days_ago(days: int) -> str:
-    return f"{{{{ days_ago({days}) }}}}" if days else _AS_OF
-
-
-def _literal(value: Literal) -> str:
-    match value:
-        case Decimal():
-            return f"{value:f}"
-        case datetime():
-            text = value.isoformat(sep=" ")
-            return f"cast('{text}' as {{{{ dbt.type_timestamp() }}}})"
-        case _:
-            return _text_literal(value)
-
-
-def _text_literal(text: str) -> str:
-    if _PLAIN_TEXT.match(text):
-        return f"'{text}'"
-    # A JSON string is a Jinja string; braces, percent signs and number signs are spelled
-    # out so that not even a reader of half the file takes them for Jinja.
-    quoted = json.dumps(text, ensure_ascii=False)
-    for character in "{}%#":
-        quoted = quoted.replace(character, f"\\u{ord(character):04x}")
-    return f"{{{{ text_literal({quoted}) }}}}"
-
-
-def _indented(text: str, levels: int) -> str:
-    return "\n".join(_INDENT * levels + line for line in text.split("\n"))
+def _has(entity: str, definitions: Sequence[Definition]) -> bool:
+    return any(definition.entity == entity for definition in definitions)

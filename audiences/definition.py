@@ -112,7 +112,10 @@ class Not:
     condition: "Condition"
 
 
-Condition = Comparison | Membership | WithinDays | InState | AllOf | AnyOf | Not
+Leaf = Comparison | Membership | WithinDays | InState
+"""A condition that stands for itself: it is evaluated once, whoever says it."""
+
+Condition = Leaf | AllOf | AnyOf | Not
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiences.compiler import (
-    GENERATED_MARK,
-    MEMBERSHIPS_MODEL,
-    MODEL_PREFIX,
-    PROFILE_MODEL,
-    audience_sql,
-    memberships_sql,
-)
+from audiences.compiler import compiled_files
 from audiences.definition import Definition
 from audiences.errors import (
     DefinitionError,
@@ -23,7 +16,7 @@ from audiences.errors import (
     Problem,
     ProfileError,
 )
-from audiences.model_files import models_yaml
+from audiences.names import GENERATED_MARK, PROFILE_MODEL
 from audiences.profile import ColumnType, read_profile
 from audiences.reading import read_definition
 
@@ -102,15 +95,8 @@ def read_definitions(root: Path) -> tuple[Definition, ...]:
 
 
 def _compiled_files(root: Path) -> dict[Path, str]:
-    definitions = read_definitions(root)
-    files = {
-        MODELS / f"{MODEL_PREFIX}{definition.name}.sql": audience_sql(definition)
-        for definition in definitions
-    }
-    names = [definition.name for definition in definitions]
-    files[MODELS / f"{MEMBERSHIPS_MODEL}.sql"] = memberships_sql(names)
-    files[MODELS / "_audiences__models.yml"] = models_yaml(definitions)
-    return files
+    files = compiled_files(read_definitions(root))
+    return {MODELS / name: text for name, text in files.items()}
 
 
 def _compared(root: Path, files: Mapping[Path, str]) -> Compilation:
@@ -135,7 +121,7 @@ def _orphans(root: Path, files: Mapping[Path, str]) -> list[Path]:
     """Compiled models that no definition compiles to any more."""
     models = (
         path.relative_to(root)
-        for path in sorted((root / MODELS).glob(f"{MODEL_PREFIX}*.sql"))
+        for path in sorted((root / MODELS).glob("*.sql"))
         if GENERATED_MARK in (_current_text(path) or "")
     )
     return [path for path in models if path not in files]

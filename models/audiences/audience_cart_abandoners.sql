@@ -3,24 +3,26 @@
 
 with
 
-customers as (
+conditions as (
 
-    select * from {{ ref('dim_customers') }}
+    select * from {{ ref('int_audiences__customer_conditions') }}
 
 ),
 
 members as (
 
     select
-        customers.customer_id,
+        conditions.customer_id,
+        cast(null as {{ dbt.type_string() }}) as split_group,
+        '560a8953af61' as definition_version,
         {{ as_of() }} as evaluated_at
 
-    from customers
+    from conditions
     where
-        customers.last_cart_abandoned_at between {{ days_ago(30) }} and {{ as_of() }}
+        conditions.last_cart_abandoned_at_within_30_days
         and (
-            customers.last_ordered_at is null
-            or customers.last_ordered_at < customers.last_cart_abandoned_at
+            conditions.last_ordered_at_is_unknown
+            or conditions.last_ordered_at_before_last_cart_abandoned_at
         )
 
 )

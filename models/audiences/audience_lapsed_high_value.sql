@@ -3,23 +3,25 @@
 
 with
 
-customers as (
+conditions as (
 
-    select * from {{ ref('dim_customers') }}
+    select * from {{ ref('int_audiences__customer_conditions') }}
 
 ),
 
 members as (
 
     select
-        customers.customer_id,
+        conditions.customer_id,
+        cast(null as {{ dbt.type_string() }}) as split_group,
+        'c8b2d853319c' as definition_version,
         {{ as_of() }} as evaluated_at
 
-    from customers
+    from conditions
     where
-        customers.order_count >= 2
-        and customers.revenue_eur >= 300
-        and customers.last_ordered_at < {{ days_ago(180) }}
+        conditions.order_count_at_least_2
+        and conditions.revenue_eur_at_least_300
+        and conditions.last_ordered_at_before_180_days_ago
 
 )
 

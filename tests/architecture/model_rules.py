@@ -40,7 +40,7 @@ _NAMES = {
     "core": re.compile(
         r"(dim|fct|bridge|customer|suppressed)_[a-z_]+\Z|int_[a-z]+(_[a-z]+)*(__[a-z_]+)?\Z"
     ),
-    "audiences": re.compile(r"audience_[a-z][a-z0-9_]*\Z"),
+    "audiences": re.compile(r"audience_[a-z][a-z0-9_]*\Z|int_audiences__[a-z_]+\Z"),
     "activation": re.compile(r"sync_[a-z][a-z0-9]*(_[a-z0-9]+)*__[a-z][a-z0-9_]*\Z"),
     "quality": re.compile(r"quality_[a-z_]+\Z"),
 }

@@ -26,6 +26,7 @@ conditions: {column: order_count, at_least: 5}
 """
 
 YAML = Path("models/audiences/_audiences__models.yml")
+CONDITIONS = Path("models/audiences/int_audiences__customer_conditions.sql")
 MEMBERSHIPS = Path("models/audiences/audience_memberships.sql")
 REGULARS_MODEL = Path("models/audiences/audience_regulars.sql")
 NEWCOMERS_MODEL = Path("models/audiences/audience_newcomers.sql")
@@ -56,12 +57,15 @@ def test_first_compile_writes_every_file(project: Path):
     compilation = compile_audiences(project)
 
     assert compilation == Compilation(
-        written=(YAML, MEMBERSHIPS, REGULARS_MODEL), removed=(), unchanged=()
+        written=(YAML, MEMBERSHIPS, REGULARS_MODEL, CONDITIONS),
+        removed=(),
+        unchanged=(),
     )
     assert sorted(files_of(project)) == [
         "_audiences__models.yml",
         "audience_memberships.sql",
         "audience_regulars.sql",
+        "int_audiences__customer_conditions.sql",
     ]
 
 
@@ -74,14 +78,15 @@ def test_second_compile_writes_nothing(project: Path):
     assert compilation.is_current
 
 
-def test_changed_definition_rewrites_its_model_only(project: Path):
+def test_changed_definition_rewrites_its_model_and_the_conditions(project: Path):
     compile_audiences(project)
     define(project, "regulars", REGULARS.replace("at_least: 5", "at_least: 9"))
 
     compilation = compile_audiences(project)
 
-    assert compilation.written == (REGULARS_MODEL,)
-    assert "order_count >= 9" in (project / REGULARS_MODEL).read_text()
+    assert compilation.written == (YAML, REGULARS_MODEL, CONDITIONS)
+    assert "order_count_at_least_9" in (project / REGULARS_MODEL).read_text()
+    assert "order_count >= 9" in (project / CONDITIONS).read_text()
 
 
 def test_model_of_a_removed_definition_is_removed(project: Path):
@@ -147,7 +152,7 @@ def test_check_reports_a_model_without_a_definition(
 def test_check_reports_and_changes_nothing(project: Path):
     compile_audiences(project)
     (project / REGULARS_MODEL).write_text(
-        (project / REGULARS_MODEL).read_text().replace(">= 5", ">= 1")
+        (project / REGULARS_MODEL).read_text().replace("where", "where not")
     )
     before = files_of(project)
 
@@ -172,12 +177,14 @@ def test_command_line_compiles_then_agrees(
         "models/audiences/_audiences__models.yml differs from its definition.\n"
         "models/audiences/audience_memberships.sql differs from its definition.\n"
         "models/audiences/audience_regulars.sql differs from its definition.\n"
+        "models/audiences/int_audiences__customer_conditions.sql differs from its "
+        "definition.\n"
         "Run `kenning audiences compile` and commit the result.\n"
     )
     assert main(["compile"]) == 0
     assert main(["check"]) == 0
     assert capsys.readouterr().out == (
-        "3 written, 0 removed, 0 unchanged.\n0 written, 0 removed, 3 unchanged.\n"
+        "4 written, 0 removed, 0 unchanged.\n0 written, 0 removed, 4 unchanged.\n"
     )
 
 
