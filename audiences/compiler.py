@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from audiences.audience_model import audience_sql
 from audiences.conditions_model import conditions_sql, entity_columns
 from audiences.definition import ENTITIES, Definition
-from audiences.memberships import MEMBERSHIPS_MODEL, memberships_sql
 from audiences.model_files import models_yaml
 from audiences.names import audience_model, conditions_model
 
@@ -31,8 +30,6 @@ def compiled_files(definitions: Sequence[Definition]) -> Mapping[str, str]:
     }
     for entity in entities:
         files[f"{conditions_model(entity)}.sql"] = conditions_sql(entity, definitions)
-    names = [definition.name for definition in definitions]
-    files[f"{MEMBERSHIPS_MODEL}.sql"] = memberships_sql(names)
     files[MODELS_YAML] = models_yaml(definitions, columns)
     return files
 

@@ -1,103 +1,225 @@
-"""The table of all memberships: its model and its entry in the YAML."""
+"""What the history of memberships is recorded by: the list of all audiences, as a macro.
 
-from collections.abc import Sequence
-from string import Template
+`models/audiences/memberships/` reads it. Audiences are those that definitions compile to, and
+plain models with `config: {meta: {audience: …}}` in their YAML.
+"""
 
-from audiences.names import PROFILE_MODEL, audience_model, header
-from audiences.yaml_text import YamlValue, contract, documented_column, is_customer
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 
-MEMBERSHIPS_MODEL = "audience_memberships"
+import yaml
 
-_IMPORT = Template("""\
-$rows as (
+from audiences.audience_model import definition_version
+from audiences.conditions_model import entity_columns
+from audiences.definition import Definition
+from audiences.errors import DefinitionError, Problem
+from audiences.leaves import leaves_of
+from audiences.names import GENERATED_MARK, ID_COLUMNS, MODEL_PREFIX
 
-    select * from {{ ref('$model') }}
+AUDIENCE_LIST = Path("macros/audiences/audience_list.sql")
 
-),
-""")
+_MODELS = Path("models")
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
-_MODEL = Template("""\
-$header
-
-with
-
-$imports
-memberships as (
-
-$selects
-
-)
-
-select * from memberships
-""")
-
-_MEMBERSHIP = Template("""\
-    select
-        '$name' as audience_name,
-        $model.customer_id,
-        $model.evaluated_at as entered_at
-
-    from $model""")
-
-_NO_MEMBERSHIP = """\
-    select
-        '' as audience_name,
-        customers.customer_id,
-        {{ as_of() }} as entered_at
-
-    from customers
-    where false"""
+_SPLIT_GROUP = "split_group"
+_NONE = "none"
 
 
-def memberships_sql(names: Sequence[str]) -> str:
-    """The model that holds the members of every named audience in one table."""
-    models = [audience_model(name) for name in names]
-    imports = [_IMPORT.substitute(rows=model, model=model) for model in models]
-    selects = [
-        _MEMBERSHIP.substitute(name=name, model=model)
-        for name, model in zip(names, models, strict=True)
-    ]
-    if not names:
-        imports = [_IMPORT.substitute(rows="customers", model=PROFILE_MODEL)]
-        selects = [_NO_MEMBERSHIP]
-    return _MODEL.substitute(
-        header=header("audiences/definitions/"),
-        imports="\n".join(imports),
-        selects="\n\n    union all\n\n".join(selects),
+@dataclass(frozen=True, slots=True)
+class ListedAudience:
+    """One audience.
+
+    Attributes:
+        name: As in its definition, or the plain model's name without `audience_`.
+        entity: What its members are.
+        definition_version: None for a plain model, whose SQL is its definition.
+        refresh: hourly, daily or weekly; None when every run works it out.
+        starts_at: The first instant at which it has members, UTC.
+        ends_at: The first instant at which it has none any more, UTC.
+        has_split_groups: Whether its model has the column split_group.
+        conditions: Columns of the entity's conditions model that it is made of.
+    """
+
+    name: str
+    entity: str
+    definition_version: str | None
+    refresh: str | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    has_split_groups: bool = False
+    conditions: tuple[str, ...] = ()
+
+
+def listed_audiences(definitions: Sequence[Definition]) -> tuple[ListedAudience, ...]:
+    """What definitions say of themselves.
+
+    Args:
+        definitions: All of the project, since conditions are named with all in view.
+    """
+    return tuple(
+        ListedAudience(
+            name=definition.name,
+            entity=definition.entity,
+            definition_version=definition_version(definition),
+            has_split_groups=True,
+            conditions=_conditions(definition, definitions),
+        )
+        for definition in definitions
     )
 
 
-def memberships_entry(names: Sequence[str]) -> YamlValue:
-    """The entry of the table in models/audiences/_audiences__models.yml."""
-    known_names: YamlValue = {"accepted_values": {"arguments": {"values": names}}}
-    primary_key = {"arguments": {"columns": ["audience_name", "customer_id"]}}
-    return {
-        "name": MEMBERSHIPS_MODEL,
-        "description": (
-            "One row per audience and member. Read by BI tools and by whoever asks which "
-            "audiences a customer is in."
-        ),
-        "config": {"access": "public", "contract": contract()},
-        "columns": [
-            documented_column(
-                "audience_name",
-                "text",
-                "Name of the audience, as in its definition.",
-                tests=["not_null", known_names] if names else ["not_null"],
-            ),
-            documented_column(
-                "customer_id",
-                "text",
-                "The member, as in dim_customers.",
-                tests=["not_null", is_customer()],
-            ),
-            documented_column(
-                "entered_at",
-                "timestamp",
-                "The evaluation that found the member, UTC. No history is kept yet: every "
-                "build moves it.",
-                tests=["not_null"],
-            ),
-        ],
-        "data_tests": [{"unique_combination": primary_key}],
-    }
+def audience_list(audiences: Sequence[ListedAudience]) -> str:
+    """The text of macros/audiences/audience_list.sql; names are identifiers already."""
+    in_order = sorted(audiences, key=lambda audience: audience.name)
+    entries = "".join(_entry(audience) for audience in in_order)
+    return _MACRO.replace("$entries", f"\n{entries}    " if entries else "")
+
+
+def plain_audiences(root: Path) -> tuple[ListedAudience, ...]:
+    """Audiences that are plain models, in the order of their names.
+
+    Raises:
+        DefinitionError: With everything that is wrong with any of them.
+    """
+    problems: list[Problem] = []
+    found: list[ListedAudience] = []
+    for path in sorted((root / _MODELS).rglob("*.y*ml")):
+        file = path.relative_to(root).as_posix()
+        text = path.read_text(encoding="utf-8")
+        if GENERATED_MARK in text:
+            continue
+        for line, model in _audience_models(text):
+            complaint = _complaint(model)
+            if complaint is None:
+                found.append(_plain(model))
+            else:
+                problems.append(Problem(file, line, complaint))
+    if problems:
+        raise DefinitionError(problems)
+    return tuple(sorted(found, key=lambda audience: audience.name))
+
+
+def _conditions(
+    definition: Definition, definitions: Sequence[Definition]
+) -> tuple[str, ...]:
+    columns = entity_columns(definition.entity, definitions)
+    leaves = leaves_of(definition.condition)
+    return tuple(sorted({columns[leaf] for leaf in leaves}))
+
+
+_MACRO = f"""\
+{{# Generated from audiences/definitions/ {GENERATED_MARK}
+   Change a definition and compile again; do not edit this file. #}}
+
+{{# Every audience, with what its history is recorded by.
+
+   Returns: a list of {{name, entity, definition_version, refresh, starts_at, ends_at,
+   has_split_groups, conditions}}. One that is a plain model has no definition_version; conditions
+   are columns of int_audiences__<entity>_conditions. #}}
+{{% macro audience_list() -%}}
+    {{{{ return([$entries]) }}}}
+{{%- endmacro %}}
+"""
+
+
+def _entry(audience: ListedAudience) -> str:
+    conditions = "".join(f"                '{name}',\n" for name in audience.conditions)
+    listed = f"[\n{conditions}            ]" if conditions else "[]"
+    return (
+        "        {\n"
+        f"            'name': '{audience.name}',\n"
+        f"            'entity': '{audience.entity}',\n"
+        f"            'definition_version': {_text(audience.definition_version)},\n"
+        f"            'refresh': {_text(audience.refresh)},\n"
+        f"            'starts_at': {_instant(audience.starts_at)},\n"
+        f"            'ends_at': {_instant(audience.ends_at)},\n"
+        f"            'has_split_groups': {str(audience.has_split_groups).lower()},\n"
+        f"            'conditions': {listed},\n"
+        "        },\n"
+    )
+
+
+def _text(value: str | None) -> str:
+    return _NONE if value is None else f"'{value}'"
+
+
+def _instant(value: datetime | None) -> str:
+    return _NONE if value is None else f"'{value.isoformat(sep=' ')}'"
+
+
+def _audience_models(text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Models of one YAML file that are audiences and come from no definition, with their lines."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    document = yaml.safe_load(text)
+    if not isinstance(root, yaml.MappingNode) or not isinstance(document, dict):
+        return
+    models = document.get("models")
+    for key, value in root.value:
+        if key.value != "models" or not isinstance(value, yaml.SequenceNode):
+            continue
+        for node, model in zip(value.value, models or [], strict=True):
+            audience = _audience(model)
+            if audience is not None and "definition" not in audience:
+                yield node.start_mark.line + 1, model
+
+
+def _audience(model: object) -> Mapping[str, object] | None:
+    """`config: {meta: {audience: …}}` of a model."""
+    found = model
+    for key in ("config", "meta", "audience"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
+
+
+def _complaint(model: Mapping[str, object]) -> str | None:
+    name, audience = str(model.get("name")), _audience(model) or {}
+    if not name.startswith(MODEL_PREFIX) or not _NAME.match(name):
+        return (
+            f"the model '{name}' is an audience, so its name begins with {MODEL_PREFIX} and has "
+            "lower-case letters, digits and underscores. Rename it, or take meta.audience away."
+        )
+    entity = audience.get("entity")
+    if entity not in ID_COLUMNS:
+        return (
+            f"meta.audience.entity of {name} is {entity!r}. Choose one of: "
+            f"{', '.join(ID_COLUMNS)}."
+        )
+    refresh = audience.get("refresh")
+    if refresh is not None:
+        return (
+            f"{name} has meta.audience.refresh, and a plain model says by itself when it is worked "
+            "out. Take the setting away, or make the audience a definition."
+        )
+    missing = [
+        column
+        for column in (ID_COLUMNS[str(entity)], "evaluated_at")
+        if column not in _columns(model)
+    ]
+    if missing:
+        return (
+            f"{name} is an audience of {entity}s and documents no column "
+            f"{' and no '.join(missing)}. Select them in its SQL and list them under columns."
+        )
+    return None
+
+
+def _plain(model: Mapping[str, object]) -> ListedAudience:
+    audience = _audience(model) or {}
+    return ListedAudience(
+        name=str(model["name"]).removeprefix(MODEL_PREFIX),
+        entity=str(audience["entity"]),
+        definition_version=None,
+        has_split_groups=_SPLIT_GROUP in _columns(model),
+    )
+
+
+def _columns(model: Mapping[str, object]) -> frozenset[str]:
+    columns = model.get("columns")
+    return frozenset(
+        str(column.get("name"))
+        for column in (columns if isinstance(columns, list) else [])
+        if isinstance(column, dict)
+    )

@@ -16,6 +16,12 @@ from audiences.errors import (
     Problem,
     ProfileError,
 )
+from audiences.memberships import (
+    AUDIENCE_LIST,
+    audience_list,
+    listed_audiences,
+    plain_audiences,
+)
 from audiences.names import GENERATED_MARK, PROFILE_MODEL
 from audiences.profile import ColumnType, read_profile
 from audiences.reading import read_definition
@@ -95,8 +101,13 @@ def read_definitions(root: Path) -> tuple[Definition, ...]:
 
 
 def _compiled_files(root: Path) -> dict[Path, str]:
-    files = compiled_files(read_definitions(root))
-    return {MODELS / name: text for name, text in files.items()}
+    definitions = read_definitions(root)
+    models = compiled_files(definitions)
+    audiences = [*listed_audiences(definitions), *plain_audiences(root)]
+    return {
+        **{MODELS / name: text for name, text in models.items()},
+        AUDIENCE_LIST: audience_list(audiences),
+    }
 
 
 def _compared(root: Path, files: Mapping[Path, str]) -> Compilation:

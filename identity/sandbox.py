@@ -32,6 +32,7 @@ BIGGEST = 5
 _SCHEMA = "kenning_simulation"
 _MAP_BEFORE = Relation(_SCHEMA, "map_before")
 _MEMBERS_BEFORE = Relation(_SCHEMA, "members_before")
+_IS_MEMBER = "exited_at is null"
 
 
 def last_instant(warehouse: Warehouse) -> datetime | None:
@@ -58,7 +59,9 @@ def remember(warehouse: Warehouse) -> None:
         _replace(
             warehouse,
             _MEMBERS_BEFORE,
-            exp.select("audience_name", "customer_id").from_(MEMBERSHIPS.to_table()),
+            exp.select("audience_name", "member_id", "exited_at")
+            .from_(MEMBERSHIPS.to_table())
+            .where(_IS_MEMBER),
         )
 
 
@@ -214,6 +217,7 @@ def _members(warehouse: Warehouse, relation: Relation) -> dict[str, int]:
         warehouse,
         exp.select("audience_name", "count(*)")
         .from_(relation.to_table())
+        .where(_IS_MEMBER)
         .group_by("audience_name"),
     )
 
@@ -228,8 +232,9 @@ def _members_in_both(warehouse: Warehouse) -> dict[str, int]:
         .join(
             named(MEMBERSHIPS, "afters"),
             on="befores.audience_name = afters.audience_name "
-            "and befores.customer_id = afters.customer_id",
+            "and befores.member_id = afters.member_id",
         )
+        .where(f"afters.{_IS_MEMBER}")
         .group_by("befores.audience_name"),
     )
 

@@ -27,7 +27,7 @@ conditions: {column: order_count, at_least: 5}
 
 YAML = Path("models/audiences/_audiences__models.yml")
 CONDITIONS = Path("models/audiences/int_audiences__customer_conditions.sql")
-MEMBERSHIPS = Path("models/audiences/audience_memberships.sql")
+AUDIENCE_LIST = Path("macros/audiences/audience_list.sql")
 REGULARS_MODEL = Path("models/audiences/audience_regulars.sql")
 NEWCOMERS_MODEL = Path("models/audiences/audience_newcomers.sql")
 
@@ -57,13 +57,12 @@ def test_first_compile_writes_every_file(project: Path):
     compilation = compile_audiences(project)
 
     assert compilation == Compilation(
-        written=(YAML, MEMBERSHIPS, REGULARS_MODEL, CONDITIONS),
+        written=(AUDIENCE_LIST, YAML, REGULARS_MODEL, CONDITIONS),
         removed=(),
         unchanged=(),
     )
     assert sorted(files_of(project)) == [
         "_audiences__models.yml",
-        "audience_memberships.sql",
         "audience_regulars.sql",
         "int_audiences__customer_conditions.sql",
     ]
@@ -84,7 +83,7 @@ def test_changed_definition_rewrites_its_model_and_the_conditions(project: Path)
 
     compilation = compile_audiences(project)
 
-    assert compilation.written == (YAML, REGULARS_MODEL, CONDITIONS)
+    assert compilation.written == (AUDIENCE_LIST, YAML, REGULARS_MODEL, CONDITIONS)
     assert "order_count_at_least_9" in (project / REGULARS_MODEL).read_text()
     assert "order_count >= 9" in (project / CONDITIONS).read_text()
 
@@ -98,6 +97,21 @@ def test_model_of_a_removed_definition_is_removed(project: Path):
 
     assert compilation.removed == (NEWCOMERS_MODEL,)
     assert not (project / NEWCOMERS_MODEL).exists()
+
+
+def test_plain_model_with_an_audience_in_its_yaml_is_listed(project: Path):
+    (project / "models/core/_plain__models.yml").write_text(
+        """\
+models:
+  - name: audience_plain
+    config: {meta: {audience: {entity: customer}}}
+    columns: [{name: customer_id}, {name: evaluated_at}]
+"""
+    )
+
+    compile_audiences(project)
+
+    assert "'name': 'plain'" in (project / AUDIENCE_LIST).read_text()
 
 
 def test_model_that_a_person_wrote_is_neither_removed_nor_replaced(project: Path):
@@ -174,8 +188,8 @@ def test_command_line_compiles_then_agrees(
 
     assert main(["check"]) == 1
     assert capsys.readouterr().err == (
+        "macros/audiences/audience_list.sql differs from its definition.\n"
         "models/audiences/_audiences__models.yml differs from its definition.\n"
-        "models/audiences/audience_memberships.sql differs from its definition.\n"
         "models/audiences/audience_regulars.sql differs from its definition.\n"
         "models/audiences/int_audiences__customer_conditions.sql differs from its "
         "definition.\n"

@@ -22,7 +22,7 @@ from warehouse.values import Relation
 MEMBERSHIPS = """
 create schema if not exists audiences;
 create or replace table audiences.audience_memberships as
-select * from (values {rows}) as t (audience_name, customer_id)
+select * from (values {rows}) as t (audience_name, member_id, exited_at)
 """
 
 
@@ -69,9 +69,20 @@ def test_shared_identifier_that_changes_hands_parts_nobody(graph):
 
 
 def test_members_that_enter_and_leave_are_counted(graph):
-    graph.execute(MEMBERSHIPS.format(rows="('lapsed', 'c_ada'), ('lapsed', 'c_grace')"))
+    graph.execute(
+        MEMBERSHIPS.format(
+            rows="('lapsed', 'c_ada', null), ('lapsed', 'c_grace', null), "
+            "('lapsed', 'c_hedy', timestamp '2026-06-01')"
+        )
+    )
     remember(graph)
-    graph.execute(MEMBERSHIPS.format(rows="('lapsed', 'c_ada'), ('new', 'c_ada')"))
+    graph.execute(
+        MEMBERSHIPS.format(
+            rows="('lapsed', 'c_ada', null), ('new', 'c_ada', null), "
+            "('lapsed', 'c_grace', timestamp '2026-06-30'), "
+            "('lapsed', 'c_hedy', timestamp '2026-06-01')"
+        )
+    )
 
     assert compare(graph, with_audiences=True).audiences == (
         AudienceChange("lapsed", before=2, after=1, entered=0, left=1),
