@@ -2,14 +2,15 @@
 
    A shared identifier attributes nothing: it does not say which of its people acted.
 
-   Args: rows (alias of the rows), identifier_types (list; each is also the name of the column).
+   Args: rows (alias of the rows), identifier_types (list; each is also the name of the column), identities (name of
+   a CTE with the rows of identity_map to look in; all of it without).
    Returns: left joins to identity_map, one per type; none multiplies rows, since an identifier has one customer.
    Example:
        select {{ resolved_customer_id(['user_id', 'anonymous_id']) }} as customer_id
        from pages {{ customer_lookups('pages', ['user_id', 'anonymous_id']) }} #}
-{% macro customer_lookups(rows, identifier_types) -%}
+{% macro customer_lookups(rows, identifier_types, identities=none) -%}
     {%- for identifier_type in identifier_types %}
-    left join {{ ref('identity_map') }} as by_{{ identifier_type }}
+    left join {{ identities or ref('identity_map') }} as by_{{ identifier_type }}
         on
             by_{{ identifier_type }}.identifier_type = '{{ identifier_type }}'
             and {{ rows }}.{{ identifier_type }} = by_{{ identifier_type }}.identifier_value

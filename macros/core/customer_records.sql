@@ -42,19 +42,23 @@
     {{- exceptions.raise_compiler_error("customer_records: the entry of '" ~ entry.get('model', '?') ~ "' " ~ complaint ~ ". Correct it in dbt_project.yml under vars.") -}}
 {%- endmacro %}
 
-{# What a staged row says, as one number: a row whose number differs is worked on anew. Columns that begin with
-   an underscore are the loader's and staging's bookkeeping, and say nothing about a customer.
+{# What a staged row says, as one number: a row whose number differs is worked on anew. Staging keeps one of the raw
+   row and of what it makes of it (macros/source_changes.sql); where a model has none, it is made of its columns. Those
+   that begin with an underscore are the loader's and staging's bookkeeping, and say nothing about a customer.
 
    Args: entry (of vars.customer_records), rows (alias of the rows).
    Returns: a whole-number expression. #}
 {% macro content_digest(entry, rows) -%}
     {%- set columns = [rows ~ '.' ~ entry.record_key] -%}
     {%- if execute and model.resource_type != 'unit_test' -%}
-        {%- set relation = load_relation(ref(entry.model)) -%}
-        {%- if relation is not none -%}
+        {%- set names = _staged_columns(entry.model) -%}
+        {%- if '_source_digest' in names -%}
+            {{ return(rows ~ '._source_digest') }}
+        {%- endif -%}
+        {%- if names -%}
             {%- set columns = [] -%}
-            {%- for column in adapter.get_columns_in_relation(relation) if not column.name.startswith('_') -%}
-                {%- do columns.append(rows ~ '.' ~ column.name) -%}
+            {%- for name in names if not name.startswith('_') -%}
+                {%- do columns.append(rows ~ '.' ~ name) -%}
             {%- endfor -%}
         {%- endif -%}
     {%- elif execute -%}
@@ -63,4 +67,20 @@
         {%- endfor -%}
     {%- endif -%}
     {{ quick_hash(columns | sort) }}
+{%- endmacro %}
+
+{# Names of a staging model's columns as it was built last, asked for once per model that reads them. #}
+{% macro _staged_columns(model_name) -%}
+    {%- set known_as = 'kenning_columns_of_' ~ model_name -%}
+    {%- if known_as not in model -%}
+        {%- set relation = load_relation(ref(model_name)) -%}
+        {%- set columns = adapter.get_columns_in_relation(relation) if relation is not none else [] -%}
+        {%- do model.update({known_as: columns | map(attribute='name') | list}) -%}
+    {%- endif -%}
+    {{ return(model[known_as]) }}
+{%- endmacro %}
+
+{# One of a quarter of a million buckets that a row lies in. Args: digest. Returns: a whole-number expression. #}
+{% macro digest_bucket(digest) -%}
+    mod({{ digest }}, 262144)
 {%- endmacro %}

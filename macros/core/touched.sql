@@ -21,6 +21,25 @@
         {%- endif %}
 {%- endmacro %}
 
+{# The same for several models at once, each row with the model that it is staged by.
+
+   Args: models (list of names, each an entry of vars.customer_records).
+   Returns: a query with two columns, source_model and record_key. #}
+{% macro touched_source_records(models) -%}
+    {%- set is_later_run = is_incremental() and not starts_over() -%}
+    {%- do ref('int_core__runs') -%}
+    select distinct
+        records.source_model,
+        records.record_key
+
+    from {{ ref('int_core__records') }} as records
+    where
+        records.source_model in ('{{ models | join("', '") }}')
+        {%- if is_later_run %}
+        and records.changed_run > {{ last_own_run() }}
+        {%- endif %}
+{%- endmacro %}
+
 {# Customers that a later run works on anew: those whose staged rows came, went, changed, or were attributed to
    somebody else, and those of whom this table said that time alone would change them by now.
 
@@ -113,6 +132,8 @@
     {%- set runs = ref('int_core__runs') -%}
     {%- if not is_incremental() or not is_really_running() -%}
         {{ return(false) }}
+    {%- elif 'kenning_starts_over' in model -%}
+        {{ return(model['kenning_starts_over']) }}
     {%- endif -%}
     {%- set differing -%}
         select count(*) as row_count
@@ -132,7 +153,9 @@
                     and known.as_of <= now_valid.as_of
             )
     {%- endset -%}
-    {{ return(run_query(differing).columns[0].values()[0] | int > 0) }}
+    {#- Asked once per model, and kept in the model's own context. -#}
+    {%- do model.update({'kenning_starts_over': run_query(differing).columns[0].values()[0] | int > 0}) -%}
+    {{ return(model['kenning_starts_over']) }}
 {%- endmacro %}
 
 {# What the profile tables are made by, apart from rows: the settings of dbt_project.yml, the small reference

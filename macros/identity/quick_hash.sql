@@ -26,13 +26,18 @@
 
    Args: expressions (list of SQL expressions). Returns: a whole-number expression. #}
 {% macro summable_hash(expressions) -%}
-    {{ return(adapter.dispatch('summable_hash', 'kenning')(expressions)) }}
+    {{ summable_number(quick_hash(expressions)) }}
 {%- endmacro %}
 
-{% macro default__summable_hash(expressions) -%}
-    cast({{ quick_hash(expressions) }} as decimal(38, 0))
+{# The same of a hash that is there already. Args: number (SQL expression). Returns: a whole-number expression. #}
+{% macro summable_number(number) -%}
+    {{ return(adapter.dispatch('summable_number', 'kenning')(number)) }}
 {%- endmacro %}
 
-{% macro duckdb__summable_hash(expressions) -%}
-    cast({{ quick_hash(expressions) }} as hugeint)
+{% macro default__summable_number(number) -%}
+    cast({{ number }} as decimal(38, 0))
+{%- endmacro %}
+
+{% macro duckdb__summable_number(number) -%}
+    cast({{ number }} as hugeint)
 {%- endmacro %}

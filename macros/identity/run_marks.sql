@@ -12,14 +12,19 @@
 {# The last run that this model wrote; 0 when it starts from nothing.
 
    A number when the model really runs: an engine that knows it skips what is older and joins from the small
-   side. Where a model is only compiled or unit-tested, the query that would find it.
+   side. It is asked for once per model and kept in the model's own context. Where a model is only compiled or
+   unit-tested, the query that would find it.
    Args: column (the run number of the model's rows).
    Returns: a scalar expression. #}
 {% macro last_own_run(column='changed_run') -%}
     {%- if not is_incremental() -%}
     0
     {%- elif is_really_running() -%}
-    {{ last_written_run(this, column) }}
+    {%- set known_as = 'kenning_last_own_' ~ column -%}
+    {%- if known_as not in model -%}
+        {%- do model.update({known_as: last_written_run(this, column)}) -%}
+    {%- endif -%}
+    {{ model[known_as] }}
     {%- else -%}
     (select coalesce(max(own_rows.{{ column }}), 0) from {{ this }} as own_rows)
     {%- endif -%}

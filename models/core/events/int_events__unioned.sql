@@ -9,20 +9,24 @@
     meta={'removed_when': 'source_name is null'}
 ) }}
 
-{#- What an event's key begins with, by the staging model that it comes from, or that says more. -#}
+{#- What an event's key begins with, by the staging model that it comes from. -#}
 {% set prefixes = {
     'stg_segment__pages': 'segment:page:',
     'stg_segment__screens': 'segment:screen:',
     'stg_segment__tracks': 'segment:track:',
-    'stg_segment__products_viewed': 'segment:track:',
-    'stg_segment__products_added': 'segment:track:',
-    'stg_segment__checkouts_started': 'segment:track:',
     'stg_snowplow__events': 'snowplow:',
     'stg_zendesk__tickets': 'zendesk:',
     'stg_klaviyo__events': 'klaviyo:',
     'stg_loyalty__members': 'loyalty:',
     'stg_stripe__charges': 'stripe:',
 } %}
+{#- What says more of a track, under the same key. -#}
+{% set details = [
+    'stg_segment__products_viewed',
+    'stg_segment__products_added',
+    'stg_segment__checkouts_started',
+] %}
+{% set source_models = prefixes | join("', '") %}
 {% set order_models = {
     'shopify': 'stg_shopify__orders',
     'till': 'stg_till__sales',
@@ -34,15 +38,45 @@
 with
 
 {% if is_incremental() %}
-touched as (
+touched_rows as (
 
-    {% for source_model, prefix in prefixes.items() %}
-    select '{{ prefix }}' || changed.record_key as event_key
-    from ({{ touched_records([source_model]) }}) as changed
+    select
+        case
+            when {{ is_listed('changed.source_model', details) }} then 'stg_segment__tracks'
+            else changed.source_model
+        end as source_model,
+        changed.record_key
+
+    from (
+        {{ touched_source_records(prefixes.keys() | list + details) }}
+    ) as changed
 
     union
 
-    {% endfor %}
+    -- what waited for its time
+    select
+        own_rows.source_model,
+        own_rows.record_key
+
+    from {{ this }} as own_rows
+    where own_rows.recheck_at <= {{ as_of() }}
+
+),
+
+touched as (
+
+    select
+        case touched_rows.source_model
+            {% for source_model, prefix in prefixes.items() %}
+            when '{{ source_model }}' then '{{ prefix }}'
+            {% endfor %}
+        end || touched_rows.record_key as event_key
+
+    from touched_rows
+    where {{ is_listed('touched_rows.source_model', prefixes) }}
+
+    union
+
     select 'order:' || changed.order_key
     from {{ ref('fct_orders') }} as changed
     {% if not starts_over() %}
@@ -63,11 +97,19 @@ touched as (
     select own_rows.event_key
     from {{ this }} as own_rows
     left join {{ ref('fct_orders') }} as orders on own_rows.event_key = 'order:' || orders.order_key
+    where
+        own_rows.event_key like 'order:%'
+        and orders.order_key is null
+
+    union
+
+    select own_rows.event_key
+    from {{ this }} as own_rows
     left join {{ ref('int_consent__answers') }} as answers
         on own_rows.event_key = 'consent:' || answers.consent_event_key
     where
-        (own_rows.event_key like 'order:%' and orders.order_key is null)
-        or (own_rows.event_key like 'consent:%' and answers.consent_event_key is null)
+        own_rows.event_key like 'consent:%'
+        and answers.consent_event_key is null
 
     union
 
@@ -81,7 +123,6 @@ touched as (
 
 records as (
 
-    {% for source_model, prefix in prefixes.items() %}
     select
         records.source_model,
         records.record_key,
@@ -89,15 +130,15 @@ records as (
 
     from {{ ref('int_core__records') }} as records
     {% if is_incremental() %}
-    inner join touched on '{{ prefix }}' || records.record_key = touched.event_key
+    inner join touched_rows
+        on
+            records.source_model = touched_rows.source_model
+            and records.record_key = touched_rows.record_key
     {% endif %}
     where
-        records.source_model = '{{ source_model }}'
+        records.source_model in ('{{ source_models }}')
         and records.is_current
 
-    {{ 'union all' if not loop.last }}
-
-    {% endfor %}
 ),
 
 pages as (

@@ -12,6 +12,7 @@
     'stg_segment__tracks': 'segment',
     'stg_snowplow__events': 'snowplow',
 } %}
+{% set source_names = sources | join("', '") %}
 {% set rules = session_rules() %}
 {% set no_time = 'cast(null as ' ~ dbt.type_timestamp() ~ ')' %}
 {% set no_text = 'cast(null as ' ~ dbt.type_string() ~ ')' %}
@@ -21,37 +22,39 @@ with
 {% if is_incremental() %}
 touched as (
 
-    {% for model_name in sources %}
-    select '{{ model_name }}:' || changed.record_key as hit_key
-    from (
-        {{ touched_records([model_name]) }}
-    ) as changed
+    {{ touched_source_records(sources) }}
 
     union
 
-    {% endfor %}
     -- what waited for its time
-    select own_rows.hit_key
+    select
+        own_rows.source_model,
+        own_rows.record_key
+
     from {{ this }} as own_rows
     where own_rows.recheck_at <= {{ as_of() }}
 
 ),
 {% endif %}
 
+-- Joined where each source is read, and not after: what is made of a row's texts costs more than
+-- the join.
 records as (
 
     select
         records.source_model,
         records.record_key,
-        records.source_model || ':' || records.record_key as hit_key,
         records.customer_id
 
     from {{ ref('int_core__records') }} as records
     {% if is_incremental() %}
-    inner join touched on records.source_model || ':' || records.record_key = touched.hit_key
+    inner join touched
+        on
+            records.source_model = touched.source_model
+            and records.record_key = touched.record_key
     {% endif %}
     where
-        {{ is_listed('records.source_model', sources) }}
+        records.source_model in ('{{ source_names }}')
         and records.is_current
 
 ),
@@ -59,8 +62,9 @@ records as (
 segment_pages as (
 
     select
-        'stg_segment__pages' as source_model,
-        pages.message_id as record_key,
+        records.source_model,
+        records.record_key,
+        records.customer_id,
         {{ tracker_session_id('segment', 'pages') }}
             as session_id,
         pages.anonymous_id as visitor_id,
@@ -78,14 +82,19 @@ segment_pages as (
         {{ segment_hit_columns('pages') }}
 
     from {{ ref('stg_segment__pages') }} as pages
+    inner join records
+        on
+            pages.message_id = records.record_key
+            and records.source_model = 'stg_segment__pages'
 
 ),
 
 segment_screens as (
 
     select
-        'stg_segment__screens' as source_model,
-        screens.message_id as record_key,
+        records.source_model,
+        records.record_key,
+        records.customer_id,
         {{ tracker_session_id('segment', 'screens') }}
             as session_id,
         coalesce(screens.device_id, screens.anonymous_id) as visitor_id,
@@ -103,14 +112,19 @@ segment_screens as (
         {{ segment_hit_columns('screens') }}
 
     from {{ ref('stg_segment__screens') }} as screens
+    inner join records
+        on
+            screens.message_id = records.record_key
+            and records.source_model = 'stg_segment__screens'
 
 ),
 
 segment_tracks as (
 
     select
-        'stg_segment__tracks' as source_model,
-        tracks.message_id as record_key,
+        records.source_model,
+        records.record_key,
+        records.customer_id,
         {{ tracker_session_id('segment', 'tracks') }}
             as session_id,
         case
@@ -131,14 +145,19 @@ segment_tracks as (
         {{ segment_hit_columns('tracks') }}
 
     from {{ ref('stg_segment__tracks') }} as tracks
+    inner join records
+        on
+            tracks.message_id = records.record_key
+            and records.source_model = 'stg_segment__tracks'
 
 ),
 
 snowplow_events as (
 
     select
-        'stg_snowplow__events' as source_model,
-        events.event_id as record_key,
+        records.source_model,
+        records.record_key,
+        records.customer_id,
         {{ tracker_session_id('snowplow', 'events') }}
             as session_id,
         events.anonymous_id as visitor_id,
@@ -190,6 +209,10 @@ snowplow_events as (
         ) as is_too_late
 
     from {{ ref('stg_snowplow__events') }} as events
+    inner join records
+        on
+            events.event_id = records.record_key
+            and records.source_model = 'stg_snowplow__events'
 
 ),
 
@@ -220,14 +243,14 @@ clocked as (
 hits as (
 
     select
-        records.hit_key,
+        clocked.source_model || ':' || clocked.record_key as hit_key,
         clocked.source_model,
         clocked.record_key,
         case
             when clocked.source_model like 'stg_segment__%' then 'segment'
             else 'snowplow'
         end as source_name,
-        records.customer_id,
+        clocked.customer_id,
         clocked.session_id,
         clocked.visitor_id,
         clocked.hit_kind,
@@ -265,10 +288,6 @@ hits as (
         case when clocked.corrected_at > {{ as_of() }} then clocked.corrected_at end as recheck_at
 
     from clocked
-    inner join records
-        on
-            clocked.source_model = records.source_model
-            and clocked.record_key = records.record_key
     where
         clocked.corrected_at is not null
         and not clocked.is_too_late
@@ -310,7 +329,10 @@ former_hits as (
         ) as recency_index
 
     from {{ this }} as own_rows
-    inner join touched on own_rows.hit_key = touched.hit_key
+    inner join touched
+        on
+            own_rows.source_model = touched.source_model
+            and own_rows.record_key = touched.record_key
 
 ),
 {% endif %}
