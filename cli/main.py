@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.experiment_commands import add_experiment_commands
 from cli.identity_commands import add_identity_commands
 from cli.profile_commands import add_profile_commands
 from cli.progress import ProgressPrinter
@@ -117,6 +118,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     checking.set_defaults(command=_audiences_check)
 
+    add_experiment_commands(commands, workspace=_workspace, count=_count)
     add_profile_commands(commands, workspace=_workspace, count=_count)
     add_identity_commands(commands, workspace=_workspace, count=_count)
     add_simulator_command(commands)

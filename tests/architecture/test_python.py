@@ -199,6 +199,7 @@ def _skeleton(pyproject: str) -> set[str]:
         f"{package}/__init__.py"
         for package in (
             *ROOMS,
+            "audiences/experiments",
             "orchestration/quality",
             "reverse_etl/destinations",
             "reverse_etl/normalising",
