@@ -281,13 +281,13 @@ def test_split_that_loses_a_fiftieth_of_a_group_is_found():
     assert share(found) == near(0.298)
 
 
-def test_split_that_loses_a_tenth_of_a_group_is_always_found():
+def test_split_that_loses_a_tenth_of_a_group_is_found():
     rng = np.random.default_rng(SEED)
     counts = rng.multinomial(20_000, [0.45 / 0.95, 0.5 / 0.95], EXPERIMENTS)
 
     found = [split_p_value(each.tolist(), [1, 1]) <= 0.001 for each in counts]
 
-    assert share(found) == 1
+    assert share(found) > 0.999
 
 
 def test_plan_for_rates_finds_its_lift_as_often_as_it_says():
@@ -336,4 +336,4 @@ def test_who_looks_every_day_finds_a_lift_that_is_none_far_more_often():
     seen_once, seen_any_day = z[:, -1] > 1.96, (z > 1.96).any(axis=1)
 
     assert share(seen_once) == near(0.05)
-    assert share(seen_any_day) > 0.2
+    assert share(seen_any_day) > 0.25
