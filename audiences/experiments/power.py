@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from scipy import optimize, stats
 
-from audiences.experiments.inference import simultaneous
+from audiences.experiments.corrections import simultaneous
 
 
 @dataclass(frozen=True, slots=True)

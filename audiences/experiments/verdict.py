@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
+from audiences.experiments.cautions import Caution, SplitCheck, cautions
+from audiences.experiments.corrections import holm, simultaneous, split_p_value
 from audiences.experiments.errors import QuestionError
 from audiences.experiments.groups import Group, Outcomes
 from audiences.experiments.inference import (
@@ -12,19 +13,10 @@ from audiences.experiments.inference import (
     compare_adjusted,
     compare_means,
     compare_rates,
-    holm,
-    simultaneous,
-    split_p_value,
 )
 
 CONTROL_NAMES = ("holdout", "control")
 """A group of this name is the control, unless another is named."""
-
-BROKEN_SPLIT = 0.001
-"""A split at or under this p-value is taken for broken: one sound split in a thousand is."""
-
-FEW_CONVERTED = 30
-"""With fewer buyers in a group, mean revenue leans on single orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +49,6 @@ class Comparison:
     treatment: Group
     conversion: Measure
     revenue: Measure
-
-
-@dataclass(frozen=True, slots=True)
-class SplitCheck:
-    """Whether the groups have the sizes that the split was to give.
-
-    Attributes:
-        expected: Customers by group, as the weights would have them.
-        p_value: Of sizes as far from these, if the split is sound.
-    """
-
-    expected: Mapping[str, float]
-    p_value: float
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether chance explains the sizes."""
-        return self.p_value > BROKEN_SPLIT
-
-
-@dataclass(frozen=True, slots=True)
-class Caution:
-    """Something to know before deciding. `code` is stable, `text` is for people."""
-
-    code: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +122,7 @@ def judge(
                 treatments, conversions, revenues, strict=True
             )
         ),
-        cautions=tuple(_cautions(outcomes, split, confidence)),
+        cautions=cautions(outcomes, split, confidence=confidence),
     )
 
 
@@ -238,86 +204,3 @@ def _mean_effect(
     if own is None or other is None:
         return None
     return compare_means(own, other, confidence=confidence)
-
-
-def _cautions(
-    outcomes: Outcomes, split: SplitCheck | None, confidence: float
-) -> list[Caution]:
-    question = outcomes.question
-    entered = sum(group.entered for group in outcomes.groups)
-    open_windows = entered - sum(group.observed for group in outcomes.groups)
-    few = [group.name for group in outcomes.groups if group.converted < FEW_CONVERTED]
-    cautions = []
-    if split is not None and not split.is_sound:
-        cautions.append(
-            Caution(
-                "split_broken",
-                "The groups do not have the sizes that were declared. Something other than the "
-                "split decided who is counted where, and it may have decided the figures too: "
-                "do not use them before the cause is found.",
-            )
-        )
-    if open_windows:
-        ends = outcomes.last_entered_at + timedelta(days=question.window_days)
-        cautions.append(
-            Caution(
-                "windows_open",
-                f"{open_windows:,} of {entered:,} customers have not had their "
-                f"{question.window_days} days yet and are left out of the figures. The last "
-                f"window ends {ends:%Y-%m-%d %H:%M} UTC, if nobody else enters.",
-            )
-        )
-    cautions.append(
-        Caution(
-            "one_look",
-            f"{_percent(confidence)} holds for one look at a size and date fixed before launch. "
-            "Whoever looks every day and stops at the first good figure finds one without any "
-            "effect far more often. Until the planned end, use this only to see that the split "
-            "is sound.",
-        )
-    )
-    if outcomes.regrouped:
-        cautions.append(
-            Caution(
-                "regrouped",
-                f"{outcomes.regrouped:,} customers were in more than one group. They count in "
-                "the first, as drawn; many of them hide an effect.",
-            )
-        )
-    if outcomes.version_count > 1:
-        cautions.append(
-            Caution(
-                "definition_changed",
-                f"{outcomes.version_count} versions of the definition let customers in. Choose "
-                "--from and --until within one, if the split was another.",
-            )
-        )
-    if few:
-        cautions.append(
-            Caution(
-                "few_conversions",
-                f"Fewer than {FEW_CONVERTED} customers bought in {', '.join(few)}. Revenue leans "
-                "on single orders there; trust conversion first.",
-            )
-        )
-    if outcomes.unpriced_order_count:
-        cautions.append(
-            Caution(
-                "orders_without_rate",
-                f"{outcomes.unpriced_order_count:,} orders are in a currency without a rate in "
-                "seeds/exchange_rates.csv. They count as orders, and bring 0 EUR.",
-            )
-        )
-    if split is None:
-        cautions.append(
-            Caution(
-                "split_unchecked",
-                "Nobody declared the sizes of the groups, so the split is unchecked. Give them "
-                "as --weights.",
-            )
-        )
-    return cautions
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:g} %"

@@ -11,15 +11,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
+from audiences.experiments.corrections import holm, simultaneous, split_p_value
 from audiences.experiments.inference import (
     Effect,
     Sample,
     compare_adjusted,
     compare_means,
     compare_rates,
-    holm,
-    simultaneous,
-    split_p_value,
 )
 from audiences.experiments.power import (
     Design,

@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from audiences.experiments.corrections import holm, simultaneous, split_p_value
 from audiences.experiments.inference import (
     Sample,
     compare_adjusted,
     compare_means,
     compare_rates,
-    holm,
-    simultaneous,
-    split_p_value,
 )
 
 AFTER = (

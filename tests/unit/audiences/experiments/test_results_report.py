@@ -4,16 +4,15 @@ import json
 from datetime import datetime
 from decimal import Decimal
 
+from audiences.experiments.cautions import Caution, SplitCheck
 from audiences.experiments.groups import Group, Outcomes, Question
 from audiences.experiments.inference import Effect, Interval
 from audiences.experiments.results_report import results_json, results_text
 from audiences.experiments.verdict import (
-    Caution,
     Comparison,
     Judged,
     Measure,
     Results,
-    SplitCheck,
 )
 
 HOLDOUT = Group("holdout", 1000, 900, 54, 60, Decimal("2250.50"), None, None)
