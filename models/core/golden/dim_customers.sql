@@ -15,10 +15,32 @@
 {# An age band reaches from its years to those of the next one. #}
 {% set age_bands = {18: '18-24', 25: '25-34', 35: '35-44', 45: '45-54', 55: '55-64', 65: '65+'} %}
 {% set channels = ['web', 'app', 'store', 'support', 'email'] %}
+{% set session_figures = [
+    'acquisition_source', 'acquisition_medium', 'acquisition_campaign', 'acquisition_channel_group',
+    'last_session_platform', 'last_session_channel_group', 'first_session_at', 'last_session_at',
+] %}
+{% set session_counts = ['session_count', 'engaged_session_count', 'engaged_seconds'] %}
+{% set email_counts = [
+    'email_received_count', 'email_opened_count', 'email_clicked_count', 'email_bounced_count',
+] %}
 {% set traits = promoted_trait_entries() %}
 {% set rows = 'touched' if is_incremental() else 'staged' %}
 
 with
+
+households as (
+
+    select * from {{ ref('customer_households') }}
+    where is_current
+
+),
+
+accounts as (
+
+    select * from {{ ref('customer_accounts') }}
+    where is_primary
+
+),
 
 {% if is_incremental() %}
 touched as (
@@ -28,6 +50,8 @@ touched as (
         'int_customers__traits',
         'int_customers__identifiers',
         'int_customers__activity',
+        'int_customers__sessions',
+        'int_customers__tickets',
         'int_orders__customer_figures',
         'fct_carts',
         'int_consent__standings',
@@ -42,6 +66,20 @@ touched as (
         on known.customer_id = business.customer_id
     where known.is_b2b <> (business.customer_id is not null)
 
+    {# Where all are worked on anew, the table may not have these columns yet. #}
+    {% if not starts_over() %}
+    -- others may make or break up a household, and an account may go to another company
+    union
+
+    select known.customer_id
+    from {{ this }} as known
+    left join households on known.customer_id = households.customer_id
+    left join accounts on known.customer_id = accounts.customer_id
+    where
+        known.household_id is distinct from households.household_id
+        or known.account_id is distinct from accounts.account_id
+
+    {% endif %}
 ),
 {% endif %}
 
@@ -70,6 +108,18 @@ identifiers as (
 activity as (
 
     select * from {{ ref('int_customers__activity') }}
+
+),
+
+session_figures as (
+
+    select * from {{ ref('int_customers__sessions') }}
+
+),
+
+ticket_figures as (
+
+    select * from {{ ref('int_customers__tickets') }}
 
 ),
 
@@ -192,6 +242,8 @@ joined as (
         clusters.customer_id,
         golden_fields.user_id,
         golden_fields.loyalty_id,
+        households.household_id,
+        accounts.account_id,
 
         -- contact
         golden_fields.email,
@@ -228,6 +280,14 @@ joined as (
         activity.preferred_channel,
         consent_flags.stated_channel,
 
+        -- visits and tickets
+        {% for figure in session_figures %}
+        session_figures.{{ figure }},
+        {% endfor %}
+        ticket_figures.last_ticket_status,
+        ticket_figures.last_ticket_sentiment,
+        ticket_figures.last_ticket_opened_at,
+
         -- booleans
         business_customers.customer_id is not null as is_b2b,
         clusters.is_supercluster,
@@ -260,11 +320,14 @@ joined as (
         {{ money('order_figures.average_order_eur') }} as average_order_eur,
         coalesce(cart_figures.abandoned_cart_count, 0) as abandoned_cart_count,
         coalesce(activity.view_count, 0) as view_count,
-        coalesce(activity.ticket_count, 0) as ticket_count,
-        coalesce(activity.email_received_count, 0) as email_received_count,
-        coalesce(activity.email_opened_count, 0) as email_opened_count,
-        coalesce(activity.email_clicked_count, 0) as email_clicked_count,
-        coalesce(activity.email_bounced_count, 0) as email_bounced_count,
+        {% for count in session_counts %}
+        coalesce(session_figures.{{ count }}, 0) as {{ count }},
+        {% endfor %}
+        coalesce(ticket_figures.ticket_count, 0) as ticket_count,
+        coalesce(ticket_figures.open_ticket_count, 0) as open_ticket_count,
+        {% for count in email_counts %}
+        coalesce(activity.{{ count }}, 0) as {{ count }},
+        {% endfor %}
 
         {% if traits %}
         -- traits
@@ -290,12 +353,16 @@ joined as (
         order_figures.first_ordered_at,
         order_figures.last_ordered_at,
         cart_figures.last_cart_abandoned_at,
-        activity.last_ticket_opened_at
+        activity.last_email_received_at
 
     from clusters
     left join golden_fields on clusters.customer_id = golden_fields.customer_id
     left join identifiers on clusters.customer_id = identifiers.customer_id
+    left join households on clusters.customer_id = households.customer_id
+    left join accounts on clusters.customer_id = accounts.customer_id
     left join activity on clusters.customer_id = activity.customer_id
+    left join session_figures on clusters.customer_id = session_figures.customer_id
+    left join ticket_figures on clusters.customer_id = ticket_figures.customer_id
     left join order_figures on clusters.customer_id = order_figures.customer_id
     left join cart_figures on clusters.customer_id = cart_figures.customer_id
     left join consent_flags on clusters.customer_id = consent_flags.customer_id
@@ -383,6 +450,10 @@ customers as (
         staged.user_id,
         staged.loyalty_id,
 
+        -- foreign keys
+        staged.household_id,
+        staged.account_id,
+
         -- contact
         staged.email,
         staged.email_canonical,
@@ -418,6 +489,11 @@ customers as (
         cast(staged.lifecycle_stage as {{ dbt.type_string() }}) as lifecycle_stage,
         staged.preferred_channel,
         staged.stated_channel,
+        {% for figure in session_figures if not figure.endswith('_at') %}
+        staged.{{ figure }},
+        {% endfor %}
+        staged.last_ticket_status,
+        cast(staged.last_ticket_sentiment as {{ dbt.type_string() }}) as last_ticket_sentiment,
 
         -- booleans
         staged.is_b2b,
@@ -447,11 +523,14 @@ customers as (
         staged.average_order_eur,
         staged.abandoned_cart_count,
         staged.view_count,
+        {% for count in session_counts %}
+        staged.{{ count }},
+        {% endfor %}
         staged.ticket_count,
-        staged.email_received_count,
-        staged.email_opened_count,
-        staged.email_clicked_count,
-        staged.email_bounced_count,
+        staged.open_ticket_count,
+        {% for count in email_counts %}
+        staged.{{ count }},
+        {% endfor %}
 
         {% if traits %}
         -- traits
@@ -470,7 +549,10 @@ customers as (
         staged.first_ordered_at,
         staged.last_ordered_at,
         staged.last_cart_abandoned_at,
+        staged.first_session_at,
+        staged.last_session_at,
         staged.last_ticket_opened_at,
+        staged.last_email_received_at,
 
         -- bookkeeping
         rechecks.recheck_at,

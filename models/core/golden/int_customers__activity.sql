@@ -55,11 +55,10 @@ figures as (
         {% endfor %}
         count(case when seen.event_name in ('page_viewed', 'screen_viewed') then 1 end)
             as view_count,
-        count(case when seen.event_name = 'ticket_opened' then 1 end) as ticket_count,
-        max(case when seen.event_name = 'ticket_opened' then seen.occurred_at end)
-            as last_ticket_opened_at,
         count(case when seen.event_name = 'email_received' then 1 end)
             as email_received_count,
+        max(case when seen.event_name = 'email_received' then seen.occurred_at end)
+            as last_email_received_at,
         count(case when seen.event_name = 'email_opened' then 1 end) as email_opened_count,
         count(case when seen.event_name = 'email_clicked' then 1 end) as email_clicked_count,
         count(case when seen.event_name = 'email_bounced' then 1 end) as email_bounced_count,
@@ -144,9 +143,8 @@ activity as (
         figures.last_seen_{{ channel }}_at,
         {% endfor %}
         figures.view_count,
-        figures.ticket_count,
-        figures.last_ticket_opened_at,
         figures.email_received_count,
+        figures.last_email_received_at,
         figures.email_opened_count,
         figures.email_clicked_count,
         figures.email_bounced_count,
