@@ -42,3 +42,11 @@ class ProfileError(ConfigurationError):
 
 class HandwrittenModelError(ConfigurationError):
     """A model that a person wrote stands where a compiled one belongs."""
+
+
+class UnknownAudienceError(ConfigurationError):
+    """Nothing is known of an audience of that name."""
+
+
+class UnrecordedError(ConfigurationError):
+    """An audience was first evaluated after the instant that was asked for."""

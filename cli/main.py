@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.audience_history import add_audience_history_commands
 from cli.experiment_commands import add_experiment_commands
 from cli.identity_commands import add_identity_commands
 from cli.profile_commands import add_profile_commands
@@ -117,6 +118,7 @@ def build_parser() -> argparse.ArgumentParser:
         "check", help="fail when a model differs from its definition"
     )
     checking.set_defaults(command=_audiences_check)
+    add_audience_history_commands(verbs, workspace=_workspace, printer=_printer)
 
     add_experiment_commands(commands, workspace=_workspace, count=_count)
     add_profile_commands(commands, workspace=_workspace, count=_count)

@@ -10,7 +10,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -44,15 +44,22 @@ Connection = Any
 class CoreHistory:
     """The warehouse of the company, the pool its rows come from, and a process that runs dbt on it."""
 
-    def __init__(self, folder: Path, process: "subprocess.Popen[str]") -> None:
+    def __init__(
+        self, folder: Path, process: "subprocess.Popen[str]", stages: Sequence[str]
+    ) -> None:
         self._folder = folder
         self._process = process
+        self._stages = stages
         self._as_of = LAST_INSTANT
         self._landed = 0.0
 
     @property
     def warehouse(self) -> Path:
         return self._folder / "kenning.duckdb"
+
+    @property
+    def project(self) -> Path:
+        return self._folder / "project"
 
     def step(self, seed: int, *, landed: float, as_of: datetime) -> None:
         """Land rows until so large a share of the pool is there, take some back, change some."""
@@ -67,6 +74,10 @@ class CoreHistory:
                 _take_back(connection, table, seed)
                 _change(connection, table, seed, chance)
         self._landed = landed
+
+    def set_time(self, as_of: datetime) -> None:
+        """Let time pass and nothing happen."""
+        self._as_of = as_of
 
     def link(self, seed: int, *, action: str) -> None:
         """Say of two identifiers that they are one customer, or never are."""
@@ -96,9 +107,9 @@ class CoreHistory:
                 [f"rule-{seed}"],
             )
 
-    def run(self, *arguments: str) -> None:
-        """One dbt run of staging, identity and core."""
-        self._dbt("run", *arguments, "--select", *STAGES)
+    def run(self, *arguments: str, select: Sequence[str] = ()) -> None:
+        """One dbt run of all stages, or of some models."""
+        self._dbt("run", *arguments, "--select", *(select or self._stages))
 
     def seed(self) -> None:
         """Load the reference tables."""
@@ -153,13 +164,33 @@ def _surplus(rows: dict[str, int], others: dict[str, int]) -> list[str]:
     return [row for row, count in rows.items() if count > others.get(row, 0)][:5]
 
 
-@contextmanager
-def open_history(folder: Path, *, people: int, seed: int) -> Iterator[CoreHistory]:
-    """A company with empty raw tables in a warehouse of its own."""
-    project = folder / "project"
-    project.mkdir(parents=True)
+def link_project(project: Path) -> None:
+    """Make a folder the project as it is."""
     for part in PROJECT_PARTS:
         (project / part).symlink_to(REPO / part)
+
+
+@contextmanager
+def open_history(
+    folder: Path,
+    *,
+    people: int,
+    seed: int,
+    stages: Sequence[str] = STAGES,
+    make_project: Callable[[Path], None] = link_project,
+) -> Iterator[CoreHistory]:
+    """A company with empty raw tables in a warehouse of its own.
+
+    Args:
+        folder: Where everything lies.
+        people: How many the company knows.
+        seed: Another one, another company.
+        stages: What dbt runs.
+        make_project: Fills the folder that dbt runs in.
+    """
+    project = folder / "project"
+    project.mkdir(parents=True)
+    make_project(project)
     with (
         open_warehouse(target(folder / "pool.duckdb")) as pool,
         open_warehouse(target(folder / "truth.duckdb")) as truth,
@@ -191,7 +222,7 @@ def open_history(folder: Path, *, people: int, seed: int) -> Iterator[CoreHistor
         },
     )
     try:
-        yield CoreHistory(folder, process)
+        yield CoreHistory(folder, process, stages)
     finally:
         assert process.stdin
         process.stdin.close()

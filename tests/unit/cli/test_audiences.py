@@ -37,7 +37,7 @@ def test_compile_writes_the_models_of_the_given_project(
 ):
     assert main(["--project-dir", str(project), "audiences", "compile"]) == 0
 
-    assert capsys.readouterr().out == "3 written, 0 removed, 0 unchanged.\n"
+    assert capsys.readouterr().out == "4 written, 0 removed, 0 unchanged.\n"
     assert (project / "models/audiences/audience_regulars.sql").exists()
 
 

@@ -1,0 +1,126 @@
+"""Memberships recorded run by run are what a slow account in Python says, and what one evaluation of everything finds.
+
+With late, changed and deleted rows, merges and splits, windows that time alone moves, definitions that change, come
+and go, and runs that break off.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.audience_history import (
+    ALL_STAGES,
+    EVALUATION,
+    Account,
+    AudienceHistory,
+    open_audiences,
+)
+from tests.core_history import days_before_the_end
+
+LAPSED = """
+conditions:
+  all:
+    - {column: order_count, at_least: 1}
+    - {column: last_ordered_at, before: {days_ago: 30}}
+"""
+LATELY = """
+conditions:
+  any:
+    - {column: last_ordered_at, within_days: 40}
+    - {column: last_cart_abandoned_at, within_days: 20}
+"""
+NOT_LATELY = """
+conditions:
+  not: {column: last_ordered_at, within_days: 40}
+"""
+AUDIENCES = {"lapsed": LAPSED, "lately": LATELY, "not_lately": NOT_LATELY}
+
+
+def run(history: AudienceHistory, account: Account, seed: int, **step: float) -> None:
+    """Rows come, go and change; one run; the account is told."""
+    at = days_before_the_end(step["days"])
+    history.company.step(seed, landed=step["landed"], as_of=at)
+    history.company.run()
+    account.take_down(history.evaluation(at))
+
+
+def compare(
+    history: AudienceHistory, account: Account, *, anew: Sequence[str] = ALL_STAGES
+) -> None:
+    """The memberships with the account, and what is there with one run from nothing."""
+    assert set(history.spells()) == set(account.spells)
+    assert len(history.spells()) == len(account.spells)
+    flags, members, spells = history.flags(), history.evaluated(), history.spells()
+    history.company.run("--full-refresh", select=anew)
+    assert history.flags() == flags
+    assert history.evaluated() == members
+    # The same instant again changes nothing, and a full refresh forgets nothing.
+    assert set(history.spells()) == set(spells)
+
+
+def test_two_runs_record_what_happened(tmp_path: Path) -> None:
+    with open_audiences(tmp_path, AUDIENCES, people=100, seed=1) as history:
+        account = Account()
+        run(history, account, 1, landed=0.6, days=60)
+        history.company.link(1, action="link")
+        run(history, account, 2, landed=0.8, days=20)
+
+        compare(history, account, anew=["path:models/audiences"])
+
+    reasons = {spell.exited_because for spell in account.spells}
+    assert "not last_ordered_at_within_40_days" in reasons
+    assert "customer merged" in reasons
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("seed", [1, 10, 20])
+def test_many_runs_record_what_happened(tmp_path: Path, seed: int) -> None:
+    with open_audiences(tmp_path, AUDIENCES, people=150, seed=seed) as history:
+        company, account = history.company, Account()
+        run(history, account, seed, landed=0.5, days=90)
+        company.link(seed, action="link")
+        company.link(seed + 1, action="never_link")
+        run(history, account, seed + 1, landed=0.7, days=60)
+        company.lift(seed)
+        # Breaks off before anybody is recorded.
+        company.step(seed + 2, landed=0.75, as_of=days_before_the_end(50))
+        company.run(select=EVALUATION)
+        # One definition says something else, one is gone, one has come.
+        history.define(
+            {
+                "lapsed": LAPSED.replace("30", "25"),
+                "not_lately": NOT_LATELY,
+                "newcomers": LATELY.replace("any", "all"),
+            }
+        )
+        run(history, account, seed + 3, landed=0.85, days=40)
+        history.define(AUDIENCES)
+        run(history, account, seed + 4, landed=0.85, days=30)
+        # Time alone, but for a few rows that go or change.
+        run(history, account, seed + 5, landed=0.85, days=2)
+        # Nothing at all.
+        company.run()
+
+        compare(history, account)
+
+
+@pytest.mark.exhaustive
+def test_past_instant_worked_out_from_the_facts_is_what_was_recorded(
+    tmp_path: Path,
+) -> None:
+    days = (60, 45, 44, 20)
+    with open_audiences(tmp_path / "daily", AUDIENCES, people=150, seed=3) as history:
+        history.company.step(1, landed=1.0, as_of=days_before_the_end(days[0]))
+        for each in days:
+            history.company.set_time(days_before_the_end(each))
+            history.company.run()
+        recorded = [history.members_at(days_before_the_end(each)) for each in days]
+
+    for each, members in zip(days, recorded, strict=True):
+        folder = tmp_path / f"{each}_days"
+        with open_audiences(folder, AUDIENCES, people=150, seed=3) as history:
+            history.company.step(1, landed=1.0, as_of=days_before_the_end(each))
+            history.company.run()
+            assert history.evaluated() == members
+    assert len({frozenset(members) for members in recorded}) == len(days)
