@@ -12,6 +12,7 @@ from audiences.experiments.wording import (
     instant,
     percent,
     points,
+    rate,
     rounded,
     table,
 )
@@ -28,7 +29,7 @@ def plan_text(plan: Plan) -> str:
     )
     rows = [
         _header(plan),
-        _cells("bought", plan.conversion, plan, (percent, points)),
+        _cells("bought", plan.conversion, plan, (rate, points)),
         _cells("EUR a customer", plan.revenue, plan, (amount, euros)),
     ]
     question = plan.question

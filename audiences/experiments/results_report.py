@@ -18,6 +18,7 @@ from audiences.experiments.wording import (
     p_value,
     percent,
     points,
+    rate,
     rounded,
     table,
 )
@@ -107,7 +108,7 @@ def _group_cells(group: Group) -> tuple[str, ...]:
         f"{group.entered:,}",
         f"{group.observed:,}",
         f"{group.converted:,}",
-        "" if group.rate is None else percent(group.rate),
+        "" if group.rate is None else rate(group.rate),
         f"{group.order_count:,}",
         f"{group.revenue_eur:,.2f}",
         "" if mean is None else f"{mean:,.2f}",

@@ -11,8 +11,13 @@ Shown: TypeAlias = Callable[[float], str]
 
 
 def percent(share: float) -> str:
-    """0.0605 as 6.05 %."""
+    """A setting in as few digits as it takes: 0.95 as 95 %."""
     return f"{share * 100:.4g} %"
+
+
+def rate(share: float) -> str:
+    """A figure that was measured: 0.0605 as 6.05 %."""
+    return f"{share * 100:.2f} %"
 
 
 def change(share: float) -> str:

@@ -33,7 +33,7 @@ def test_text_says_what_would_be_found_and_what_to_settle_first():
         "\n"
         "                   today     smallest lift found              with CUPED"
         "  customers for +10.0 %       with CUPED\n"
-        "bought               6 %  +1.20 points (+20.0 %)  +0.90 points (+15.0 %)"
+        "bought            6.00 %  +1.20 points (+20.0 %)  +0.90 points (+15.0 %)"
         "                 24,000           18,000\n"
         "EUR a customer  4.25 EUR     +0.80 EUR (+18.8 %)                    none"
         "        none are enough  none are enough\n"
