@@ -11,6 +11,9 @@ from scipy import stats
 FEW_EXPECTED = 5.0
 """Below this many expected customers in a cell, the test of two rates is Fisher's exact one."""
 
+ROUNDING = 1e-12
+"""A share of the variance as small as this is what is left of none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -185,7 +188,7 @@ def _linear_effect(
     part_control = _not_negative(
         other + slope**2 * other_before - 2 * slope * other_both
     )
-    if part + part_control == 0:
+    if part + part_control <= ROUNDING * (own + other):
         return None
     error = math.sqrt(part + part_control)
     freedom = (part + part_control) ** 2 / (

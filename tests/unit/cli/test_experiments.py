@@ -18,7 +18,7 @@ TABLES = """
     select 'c' || number as customer_id from range(400) as t (number);
     create table audiences.audience_memberships as
     select
-        'winback' as audience_name,
+        'trial' as audience_name,
         'c' || number as member_id,
         'c' || number as customer_id,
         case when number % 5 = 0 then 'holdout' else 'letter' end as split_group,
@@ -54,7 +54,7 @@ def test_results_are_read_from_memberships_and_orders(capsys):
         [
             "experiment",
             "results",
-            "winback",
+            "trial",
             "--json",
             "--weights",
             "letter=80,holdout=20",
@@ -75,16 +75,16 @@ def test_results_are_read_from_memberships_and_orders(capsys):
 
 @pytest.mark.usefixtures("_built")
 def test_results_are_text_unless_asked_otherwise(capsys):
-    command_line.main(["experiment", "results", "winback"])
+    command_line.main(["experiment", "results", "trial"])
 
-    assert capsys.readouterr().out.startswith("Experiment on audience winback")
+    assert capsys.readouterr().out.startswith("Experiment on audience trial")
 
 
 @pytest.mark.usefixtures("_built")
 def test_period_window_control_and_confidence_are_the_askers(capsys):
     command_line.main(
         [
-            *("experiment", "results", "winback", "--json"),
+            *("experiment", "results", "trial", "--json"),
             *("--from", "2026-05-01", "--until", "2026-05-02", "--window-days", "2"),
             *("--before-days", "5", "--control", "letter", "--confidence", "90"),
         ]
@@ -102,7 +102,7 @@ def test_period_window_control_and_confidence_are_the_askers(capsys):
 def test_plan_is_made_of_what_members_do(capsys):
     exit_code = command_line.main(
         [
-            *("experiment", "power", "winback", "--json", "--lift", "10"),
+            *("experiment", "power", "trial", "--json", "--lift", "10"),
             *("--customers", "2000", "--power", "90"),
         ]
     )
@@ -117,17 +117,17 @@ def test_plan_is_made_of_what_members_do(capsys):
 
 @pytest.mark.usefixtures("_built")
 def test_plan_is_text_unless_asked_otherwise(capsys):
-    command_line.main(["experiment", "power", "winback", "--weights", "a=3,holdout=1"])
+    command_line.main(["experiment", "power", "trial", "--weights", "a=3,holdout=1"])
 
     assert "a 75 %, holdout 25 %" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("_built")
 def test_unknown_audience_is_one_message_and_exit_code_2(capsys):
-    exit_code = command_line.main(["experiment", "results", "winbck"])
+    exit_code = command_line.main(["experiment", "results", "trail"])
 
     assert exit_code == 2
-    assert "Did you mean 'winback'?" in capsys.readouterr().err
+    assert "Did you mean 'trial'?" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("_built")
@@ -147,7 +147,7 @@ def test_unknown_audience_is_one_message_and_exit_code_2(capsys):
 )
 def test_numbers_that_cannot_be_are_refused(arguments, said, capsys):
     with pytest.raises(SystemExit) as stopped:
-        command_line.main(["experiment", "results", "winback", *arguments])
+        command_line.main(["experiment", "results", "trial", *arguments])
 
     assert stopped.value.code == 2
     assert said in capsys.readouterr().err
@@ -155,7 +155,7 @@ def test_numbers_that_cannot_be_are_refused(arguments, said, capsys):
 
 @pytest.mark.usefixtures("_built")
 def test_instant_that_is_none_is_refused(capsys):
-    exit_code = command_line.main(["experiment", "results", "winback", "--from", "May"])
+    exit_code = command_line.main(["experiment", "results", "trial", "--from", "May"])
 
     assert exit_code == 2
     assert "'May' in --from is no instant" in capsys.readouterr().err

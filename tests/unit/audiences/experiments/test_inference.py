@@ -188,6 +188,15 @@ def test_values_that_are_all_alike_cannot_be_compared():
     assert compare_means(nothing, nothing, confidence=0.95) is None
 
 
+def test_values_that_are_all_as_before_leave_nothing_to_compare():
+    same = [
+        Sample(100, mean, 7.3, mean_before=mean, variance_before=7.3, covariance=7.3)
+        for mean in (1.1, 1.3)
+    ]
+
+    assert compare_adjusted(*same, confidence=0.95) is None
+
+
 def test_holm_multiplies_the_smallest_by_the_count_and_never_falls_back():
     adjusted = holm([0.01, 0.04, 0.03, 0.005])
 
