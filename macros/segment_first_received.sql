@@ -1,7 +1,8 @@
 {# Segment messages without the copies that its devices and servers send again: the first received row per id.
 
    Copies that arrived in the same instant are told apart by when they were loaded, sent and made; copies that
-   agree in all of that are the same row. duplicate_count says how many were left out beside each row.
+   agree in all of that are the same row. duplicate_count says how many were left out beside each row, left_out_digest sums up their
+   digests (macros/source_changes.sql).
 
    Args: rows (name of a CTE with the raw columns of a Segment table).
    Returns: a select statement, to stand inside a CTE. Example: {{ segment_first_received('source') }} #}
@@ -10,6 +11,7 @@
     select
         {{ rows }}.*,
         0 as duplicate_count,
+        {{ summable_number('0') }} as left_out_digest,
         1 as copy_index
     from {{ rows }}
     left join ({{ _repeated_messages(rows) }}) as repeated on {{ rows }}.id = repeated.id
@@ -20,6 +22,7 @@
         select
             {{ rows }}.*,
             repeated.copy_count - 1 as duplicate_count,
+            repeated.copies_digest - {{ summable_number(rows ~ '._source_digest') }} as left_out_digest,
             row_number() over (
                 partition by {{ rows }}.id
                 order by
@@ -40,7 +43,8 @@
 {% macro _repeated_messages(rows) -%}
     select
         {{ rows }}.id,
-        count(*) as copy_count
+        count(*) as copy_count,
+        sum({{ summable_number(rows ~ '._source_digest') }}) as copies_digest
     from {{ rows }}
     group by {{ rows }}.id
     having count(*) > 1

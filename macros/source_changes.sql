@@ -8,7 +8,7 @@
    find_changed_source_rows (before the model) finds the digests, source_rows reads the rows that have them, and
    the incremental strategy follow_source replaces what is staged. Where several raw rows make one staged row
    (copies of a message), the model's meta names the raw column that they share as source_key, and a changed copy
-   brings the others with it. #}
+   brings the others with it: there whole buckets of keys are compared and staged anew. #}
 
 {# Hash of a raw row and of what staging makes of it. Returns: a whole-number expression over the raw columns. #}
 {% macro source_digest(columns) -%}
@@ -36,7 +36,7 @@
         {%- endif -%}
         {%- set source_name, table_name = model.sources[0] -%}
         {%- set key = config.get('meta', {}).get('source_key') -%}
-        {{ create_table_as(True, scratch, _changed_digests(source_name, table_name)) if not key else create_table_as(True, scratch, _changed_keys(source_name, table_name, key)) }}
+        {{ create_table_as(True, scratch, _changed_digests(source_name, table_name)) if not key else create_table_as(True, scratch, _changed_buckets(source_name, table_name, key)) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -49,27 +49,33 @@
     having sum(counted.row_count) <> 0
 {% endmacro %}
 
-{# Keys of which a raw row came or went; and those that have copies, since a copy that went is not staged. #}
-{% macro _changed_keys(source_name, table_name, key) %}
-    select distinct keyed.source_key
+{# Buckets of keys in which the digests of raw rows and of staged ones do not cancel each other out: what shares a
+   bucket with a key that changed is staged anew as well, to the same rows. A copy that is not staged is in the sum of
+   the row that is. #}
+{% macro _changed_buckets(source_name, table_name, key) %}
+    {%- set names = adapter.get_columns_in_relation(this) | map(attribute='name') | map('lower') | list %}
+    select digests.bucket
     from (
         select
-            raw_rows.{{ source_column(key) }} as source_key,
-            raw_rows._source_digest as source_digest
+            {{ source_key_bucket('raw_rows.' ~ source_column(key)) }} as bucket,
+            {{ summable_number('raw_rows._source_digest') }} as summed_digest
         from ({{ raw_rows(source_name, table_name) }}) as raw_rows
         union all
         select
-            staged._source_key as source_key,
-            staged._source_digest as source_digest
+            {{ source_key_bucket('staged._source_key') }} as bucket,
+            -{{ summable_number('staged._source_digest') }}
+            {%- if '_left_out_digest' in names %} - staged._left_out_digest{% endif %} as summed_digest
         from {{ this }} as staged
-    ) as keyed
-    where
-        keyed.source_digest in ({{ _changed_digests(source_name, table_name) }})
-    union
-    select staged._source_key
-    from {{ this }} as staged
-    where staged._duplicate_count > 0
+    ) as digests
+    group by digests.bucket
+    having sum(digests.summed_digest) <> 0
 {% endmacro %}
+
+{# One of a quarter of a million buckets, in which all copies of a message lie. Args: key (SQL expression).
+   Returns: a whole-number expression. #}
+{% macro source_key_bucket(key) -%}
+    mod({{ quick_hash([key]) }}, 262144)
+{%- endmacro %}
 
 {% macro _counted_digests(source_name, table_name) %}
     select
@@ -94,7 +100,7 @@
     delete from {{ target }};
     {%- elif config.get('meta', {}).get('source_key') %}
     delete from {{ target }}
-    where _source_key is null or _source_key in (select changed.source_key from {{ changed }} as changed);
+    where _source_key is null or {{ source_key_bucket('_source_key') }} in (select changed.bucket from {{ changed }} as changed);
     {%- else %}
     delete from {{ target }}
     where _source_digest in (select changed.source_digest from {{ changed }} as changed);

@@ -30,7 +30,7 @@
     where
             {%- if key %}
         raw_rows.{{ source_column(key) }} is null
-        or raw_rows.{{ source_column(key) }} in (select changed.source_key from {{ changed }} as changed)
+        or {{ source_key_bucket('raw_rows.' ~ source_column(key)) }} in (select changed.bucket from {{ changed }} as changed)
             {%- else %}
         raw_rows._source_digest in (select changed.source_digest from {{ changed }} as changed)
             {%- endif -%}

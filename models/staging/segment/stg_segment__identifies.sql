@@ -51,7 +51,8 @@ identifies as (
             'last_name': 'last_name',
             'loyalty_id': 'loyalty_id',
         }) }} as _rejected_columns,
-        cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count
+        cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count,
+        left_out_digest as _left_out_digest
 
     from normalized
 

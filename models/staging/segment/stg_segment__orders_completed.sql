@@ -53,7 +53,8 @@ orders_completed as (
             'email': 'email',
             'currency': 'currency',
         }) }} as _rejected_columns,
-        cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count
+        cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count,
+        left_out_digest as _left_out_digest
 
     from normalized
 

@@ -45,7 +45,8 @@ products_added as (
         id as _source_key,
         _source_digest,
         {{ rejected_columns({'currency': 'currency'}) }} as _rejected_columns,
-        cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count
+        cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count,
+        left_out_digest as _left_out_digest
 
     from normalized
 

@@ -25,7 +25,8 @@ screens as (
         -- bookkeeping
         id as _source_key,
         _source_digest,
-        cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count
+        cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count,
+        left_out_digest as _left_out_digest
 
     from first_received
 

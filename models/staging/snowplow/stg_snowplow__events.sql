@@ -21,6 +21,8 @@ ranked as (
             length(source.contexts_com_snowplowanalytics_snowplow_web_page_1_0_0) - 2
         ) as web_page_json,
         count(*) over (partition by source.event_id) - 1 as duplicate_count,
+        sum({{ summable_number('source._source_digest') }}) over (partition by source.event_id)
+        - {{ summable_number('source._source_digest') }} as left_out_digest,
         row_number() over (
             partition by source.event_id
             order by
@@ -102,6 +104,7 @@ events as (
         event_id as _source_key,
         _source_digest,
         cast(duplicate_count as {{ dbt.type_bigint() }}) as _duplicate_count,
+        left_out_digest as _left_out_digest,
         {{ utc_timestamp('load_tstamp') }} as _loaded_at
 
     from ranked
