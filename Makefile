@@ -45,7 +45,8 @@ test: $(INSTALLED) ## Run every test (ARGS="-k audiences" narrows)
 
 .PHONY: test-exhaustive
 test-exhaustive: $(INSTALLED) ## Run the long suites too: every source off and alone, every moment to be killed at
-	@KENNING_KILL_STEP=1 $(BIN)/python -m pytest -m exhaustive $(ARGS)
+	@KENNING_KILL_STEP=1 $(BIN)/python -m pytest -m exhaustive \
+		--numprocesses auto --maxprocesses 3 --dist loadgroup $(ARGS)
 
 .PHONY: test-sweep
 test-sweep: $(INSTALLED) ## Look for stories that break identity: thousands, killed at every turn

@@ -49,7 +49,10 @@ for (const [name] of tables.getRows()) {
 console.log(JSON.stringify(found));
 """
 
-pytestmark = pytest.mark.exhaustive
+pytestmark = [
+    pytest.mark.exhaustive,
+    pytest.mark.xdist_group("older clients"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from tests.integration.conftest import DemoRuns
 
 pytestmark = [
     pytest.mark.exhaustive,
+    pytest.mark.xdist_group("parting"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
