@@ -1,12 +1,22 @@
-"""The model of one audience: who is in it, in terms of conditions that are evaluated already."""
+"""The model of one audience: who is in it, in terms of conditions that are evaluated already.
 
-from collections.abc import Mapping
+First the conditions, and who is left out; then, where the definition asks for it, a sample, the
+first so many by a column, and the groups that members are drawn for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from string import Template
 
-from audiences.definition import AllOf, AnyOf, Condition, Definition, Leaf, Not
+from audiences.catalogue import Entity
+from audiences.conditions import AllOf, AnyOf, Condition, InAudience, Leaf
+from audiences.definition import Definition, Exclusion
 from audiences.layout import in_brackets, indented, joined
-from audiences.leaves import digest
-from audiences.names import ID_COLUMNS, conditions_model, header
+from audiences.literals import AS_OF, text_literal, timestamp_literal
+from audiences.logic import condition_text, leaves_of
+from audiences.names import audience_model, conditions_model, header, rows_of
+from audiences.naming import digest
+from audiences.selection import selection_queries, split_group_sql
 
 _VERSION_LENGTH = 12
 
@@ -15,70 +25,217 @@ $header
 
 with
 
-conditions as (
-
-    select * from {{ ref('$conditions') }}
-
-),
-
+$imports$queries
 members as (
 
     select
-        conditions.$id,
-        cast(null as {{ dbt.type_string() }}) as split_group,
+        $rows.$id,
+        $split_group as split_group,
         '$version' as definition_version,
         {{ as_of() }} as evaluated_at
 
-    from conditions
-    where
-$condition
+    from $rows$where
 
 )
 
 select * from members
 """)
 
+_IMPORT = Template("""\
+$rows as (
 
-def audience_sql(definition: Definition, columns: Mapping[Leaf, str]) -> str:
+    select * from {{ ref('$model') }}
+
+),
+""")
+
+_ELIGIBLE = Template("""\
+
+eligible as (
+
+    select
+$columns
+
+    from conditions$join
+    where
+$condition
+
+),
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What else decides on the members of an audience.
+
+    Attributes:
+        exclusions: Lists that hold for it.
+        ahead: Audiences of its priority group that come first, in their order.
+        versions: The version of every audience that it reads.
+    """
+
+    exclusions: tuple[Exclusion, ...] = ()
+    ahead: tuple[str, ...] = ()
+    versions: Mapping[str, str] | None = None
+
+
+def audience_sql(
+    definition: Definition,
+    entity: Entity,
+    columns: Mapping[Leaf, str],
+    surroundings: Surroundings,
+) -> str:
     """The model of one audience.
 
     Args:
         definition: The audience.
+        entity: What its members are.
         columns: The column of each of its leaves in the conditions model.
+        surroundings: What else decides.
     """
+    condition = indented(
+        "\n".join(_where(definition, entity, columns, surroundings)), 2
+    )
+    profile_columns = _profile_columns(definition)
+    selects = bool(definition.sample or definition.top or definition.split)
+    models = [("conditions", conditions_model(entity.name))]
+    if profile_columns:
+        models.append((rows_of(entity.name), entity.model))
+    models += [
+        (audience_model(name), audience_model(name))
+        for name in audiences_read(definition, surroundings)
+    ]
+    queries, last = "", "conditions"
+    if selects:
+        queries = _eligible(entity, profile_columns, condition)
+        chosen, last = selection_queries(definition, entity.id)
+        queries += chosen
     return _MODEL.substitute(
         header=header(f"audiences/definitions/{definition.name}.yml"),
-        conditions=conditions_model(definition.entity),
-        id=ID_COLUMNS[definition.entity],
-        version=definition_version(definition),
-        condition=indented(condition_text(definition.condition, columns), 2),
+        imports="\n".join(
+            _IMPORT.substitute(rows=rows, model=model) for rows, model in models
+        ),
+        queries=queries,
+        rows=last,
+        id=entity.id,
+        split_group=split_group_sql(definition, last),
+        version=definition_version(definition, surroundings),
+        where="" if selects else f"\n    where\n{condition}",
     )
 
 
-def definition_version(definition: Definition) -> str:
+def audiences_read(definition: Definition, surroundings: Surroundings) -> list[str]:
+    """The audiences that decide on this one, each once, by name."""
+    conditions = [definition.condition, definition.exclude]
+    conditions += [exclusion.condition for exclusion in surroundings.exclusions]
+    asked = {
+        leaf.audience
+        for condition in conditions
+        for leaf in leaves_of(condition)
+        if isinstance(leaf, InAudience)
+    }
+    return sorted(asked | set(surroundings.ahead))
+
+
+def definition_version(definition: Definition, surroundings: Surroundings) -> str:
     """What stands for everything that decides who is a member, and for nothing else."""
-    return digest((definition.entity, definition.condition), _VERSION_LENGTH)
-
-
-def condition_text(condition: Condition, columns: Mapping[Leaf, str]) -> str:
-    """A condition over the columns of the conditions model; never unknown."""
-    match condition:
-        case AllOf(parts):
-            texts = [_operand(part, columns, within=AllOf) for part in parts]
-            return joined("and", texts)
-        case AnyOf(parts):
-            texts = [_operand(part, columns, within=AnyOf) for part in parts]
-            return joined("or", texts)
-        case Not(part):
-            return f"not {_operand(part, columns, within=Not)}"
-        case _:
-            return f"conditions.{columns[condition]}"
-
-
-def _operand(condition: Condition, columns: Mapping[Leaf, str], *, within: type) -> str:
-    """A condition as part of another, in brackets where it would be read otherwise."""
-    text = condition_text(condition, columns)
-    is_plain = (
-        not isinstance(condition, AllOf | AnyOf) or len(condition.conditions) == 1
+    versions = surroundings.versions or {}
+    return digest(
+        (
+            definition.entity,
+            definition.condition,
+            definition.exclude,
+            definition.sample,
+            definition.top,
+            definition.split,
+            definition.starts_at,
+            definition.ends_at,
+            tuple(exclusion.condition for exclusion in surroundings.exclusions),
+            tuple(
+                f"{name} {versions.get(name)}"
+                for name in audiences_read(definition, surroundings)
+            ),
+        ),
+        _VERSION_LENGTH,
     )
-    return text if is_plain or type(condition) is within else in_brackets(text)
+
+
+def _where(
+    definition: Definition,
+    entity: Entity,
+    columns: Mapping[Leaf, str],
+    surroundings: Surroundings,
+) -> list[str]:
+    """The lines of the where clause."""
+
+    def leaf_text(leaf: Leaf) -> str:
+        if isinstance(leaf, InAudience):
+            return _is_in(leaf, entity)
+        return f"conditions.{columns[leaf]}"
+
+    def without(condition: Condition) -> str:
+        text = condition_text(condition, leaf_text)
+        is_group = (
+            isinstance(condition, AllOf | AnyOf) and len(condition.conditions) > 1
+        )
+        return f"not {in_brackets(text) if is_group else text}"
+
+    included = condition_text(definition.condition, leaf_text)
+    is_choice = isinstance(definition.condition, AnyOf)
+    others: list[str] = []
+    if definition.exclude is not None:
+        others += [
+            "-- left out by the definition",
+            f"and {without(definition.exclude)}",
+        ]
+    for exclusion in surroundings.exclusions:
+        others += [
+            f"-- left out by audiences/exclusions.yml: {exclusion.name}",
+            f"and {without(exclusion.condition)}",
+        ]
+    if surroundings.ahead:
+        others.append("-- gets what comes first in the priority group")
+        others += [
+            f"and not {_is_in(InAudience(name), entity)}" for name in surroundings.ahead
+        ]
+    if definition.starts_at or definition.ends_at:
+        others.append("-- outside its time nobody is a member")
+    if definition.starts_at:
+        others.append(f"and {AS_OF} >= {timestamp_literal(definition.starts_at)}")
+    if definition.ends_at:
+        others.append(f"and {AS_OF} < {timestamp_literal(definition.ends_at)}")
+    return [in_brackets(included) if is_choice and others else included, *others]
+
+
+def _is_in(leaf: InAudience, entity: Entity) -> str:
+    model = audience_model(leaf.audience)
+    conditions = [f"{model}.{entity.id} = conditions.{entity.id}"]
+    if leaf.split_group:
+        conditions.append(f"{model}.split_group = {text_literal(leaf.split_group)}")
+    where = indented(joined("and", conditions), 1)
+    return f"exists {in_brackets(_EXISTS.substitute(model=model, where=where))}"
+
+
+_EXISTS = Template("select 1\nfrom $model\nwhere\n$where")
+
+
+def _profile_columns(definition: Definition) -> Sequence[str]:
+    asked = [
+        definition.top.column if definition.top else None,
+        definition.split.stratify_by if definition.split else None,
+    ]
+    return list(dict.fromkeys(column for column in asked if column))
+
+
+def _eligible(entity: Entity, profile_columns: Sequence[str], condition: str) -> str:
+    rows = rows_of(entity.name)
+    columns = [
+        f"conditions.{entity.id}",
+        *(f"{rows}.{name}" for name in profile_columns),
+    ]
+    join = f"\n    inner join {rows} on conditions.{entity.id} = {rows}.{entity.id}"
+    return _ELIGIBLE.substitute(
+        columns=indented(",\n".join(columns), 2),
+        join=join if profile_columns else "",
+        condition=condition,
+    )

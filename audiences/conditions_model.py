@@ -4,16 +4,32 @@ Every distinct leaf is one column, true or false, and everything it is read from
 once. A later run looks at those again for whom something changed (audience_touched).
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from string import Template
+from typing import TypeVar
 
-from audiences.definition import Comparison, DaysAgo, Definition, Leaf, WithinDays
+from audiences.catalogue import Catalogue, Entity
+from audiences.conditions import (
+    ColumnLeaf,
+    InAudience,
+    Leaf,
+    RawSql,
+    RelatedRows,
+)
+from audiences.conditions import Sequence as SequenceLeaf
+from audiences.definition import Definition, Exclusion
 from audiences.expressions import is_two_valued, leaf_sql
-from audiences.layout import LINE_LENGTH, call, indented
-from audiences.leaves import column_names, leaves_of
-from audiences.names import ID_COLUMNS, PROFILE_MODELS, header, rows_of
+from audiences.layout import LINE_LENGTH, call, in_brackets, indented
+from audiences.logic import leaves_of
+from audiences.names import header, rows_of
+from audiences.naming import leaf_words, unique_names
+from audiences.parts import Border, Part, borders_of
+from audiences.raw_sql import raw_sql_part
+from audiences.related_rows import related_part
+from audiences.sequences import sequences_part
 
-_HOURS_A_DAY = 24
+_T = TypeVar("_T")
 
 _MODEL = Template("""\
 $header
@@ -29,18 +45,11 @@ $header
 {% set touched = audience_touched(
     entity='$entity',
     reads=[$reads],
-    windows=[$windows]
+    windows=[$windows]$flags
 ) %}
+{% set looked_at = 'touched' if is_incremental() else '$rows' %}
 
 with
-
-{% if is_incremental() %}
-touched as (
-
-    {{ touched }}
-
-),
-{% endif %}
 
 $rows as (
 
@@ -48,11 +57,19 @@ $rows as (
 
 ),
 
--- Those who are no more have no changed_run, and make way.
+$compared{% if is_incremental() %}
+touched as (
+
+    {{ touched }}
+
+),
+{% endif %}
+
+$queries-- Those who are no more have no changed_run, and make way.
 conditions as (
 
     select
-        $first.$id,
+        {{ looked_at }}.$id,
 
         -- conditions
 $columns
@@ -60,75 +77,207 @@ $columns
         -- bookkeeping
         case when $rows.$id is not null then {{ current_run() }} end as changed_run
 
-    from $first
+    from {{ looked_at }}
     {% if is_incremental() %}
     left join $rows on touched.$id = $rows.$id
-    {% endif %}
+    {% endif %}$joins
 
 )
 
 select * from conditions
 """)
 
+_COALESCE = re.compile(
+    r"coalesce\((?P<inner>.*), (?P<default>false|0)\)(?P<rest>(?: \S+ \S+)?)\Z",
+    re.DOTALL,
+)
 
-def conditions_sql(entity: str, definitions: Sequence[Definition]) -> str:
-    """The conditions model of one entity, for all its definitions."""
-    names = entity_columns(entity, definitions)
-    rows = rows_of(entity)
-    first = "{{ 'touched' if is_incremental() else '" + rows + "' }}"
-    windows = ",".join(f"\n        {window}" for window in _windows(entity, names))
+_QUERY = Template("""\
+$name as (
+
+$text
+),
+
+""")
+
+_COMPARED = Template("""\
+    select $rows.$id
+    from $rows
+    left join $query on $rows.$id = $query.$id
+    where $flag
+""")
+
+
+def conditions_sql(
+    entity: Entity, columns: Mapping[Leaf, str], catalogue: Catalogue
+) -> str:
+    """The conditions model of one entity.
+
+    Args:
+        entity: What a row is.
+        columns: The column of every leaf, in the order of the model (entity_columns).
+        catalogue: What the leaves are read from.
+    """
+    rows = rows_of(entity.name)
+    leaves = list(columns)
+    raw = raw_sql_part(
+        {leaf: name for leaf, name in columns.items() if isinstance(leaf, RawSql)},
+        entity,
+    )
+    related = related_part(
+        [leaf for leaf in leaves if isinstance(leaf, RelatedRows)], entity, catalogue
+    )
+    sequences = sequences_part(
+        [leaf for leaf in leaves if isinstance(leaf, SequenceLeaf)], entity, catalogue
+    )
+    parts = (_profile_part(leaves, entity, rows), raw, related, sequences)
+    flags = {leaf: sql for part in parts for leaf, sql in part.flags.items()}
+    compared = {
+        name: leaf
+        for leaf, name in columns.items()
+        if any(leaf in part.compared for part in parts)
+    }
+    early, late = _queries_around(compared, parts, flags, entity)
     return _MODEL.substitute(
         header=header("audiences/definitions/"),
-        entity=entity,
-        id=ID_COLUMNS[entity],
-        profile=PROFILE_MODELS[entity],
+        entity=entity.name,
+        id=entity.id,
+        profile=entity.model,
         rows=rows,
-        first=first,
-        reads=f"'{PROFILE_MODELS[entity]}'",
-        windows=windows + ("\n    " if windows else ""),
+        reads=_jinja_list(
+            f"'{model}'" for model in sorted(_union(part.reads for part in parts))
+        ),
+        windows=_jinja_list(
+            _window(border) for border in sorted(_union(part.borders for part in parts))
+        ),
+        flags=_flags_argument(list(compared)),
+        compared=_text(early),
+        queries=_text(late),
         columns=indented(
-            "\n".join(f"{_flag(leaf, name, rows)}," for leaf, name in names.items()), 2
+            "\n".join(
+                f"{_fitted(flags[leaf], name)} as {name},"
+                for leaf, name in columns.items()
+            ),
+            2,
+        ),
+        joins="".join(
+            f"\n    left join {name}"
+            f"\n        on {{{{ looked_at }}}}.{entity.id} = {name}.{entity.id}"
+            for part in parts
+            for name in part.joined
         ),
     )
 
 
+def _queries_around(
+    compared: Mapping[str, Leaf],
+    parts: Sequence[Part],
+    flags: Mapping[Leaf, str],
+    entity: Entity,
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The queries that stand before `touched`, which compares what they say; and the others."""
+    queries = {name: text for part in parts for name, text in part.queries.items()}
+    early: dict[str, str] = {}
+    for name, leaf in compared.items():
+        if isinstance(leaf, RawSql):
+            early[name] = queries.pop(name)
+            continue
+        relation = leaf.rows.relation if isinstance(leaf, RelatedRows) else ""
+        if relation in queries:
+            early[relation] = queries.pop(relation)
+        early[name] = _COMPARED.substitute(
+            rows=rows_of(entity.name), id=entity.id, query=relation, flag=flags[leaf]
+        )
+    return early, queries
+
+
 def entity_columns(
-    entity: str, definitions: Sequence[Definition]
+    entity: str, definitions: Sequence[Definition], exclusions: Sequence[Exclusion] = ()
 ) -> Mapping[Leaf, str]:
-    """The column of every leaf that the definitions of one entity say, by name."""
-    return column_names(
-        leaf
-        for definition in definitions
-        if definition.entity == entity
-        for leaf in leaves_of(definition.condition)
+    """The column of every leaf that is evaluated for members of an entity, by name.
+
+    Membership of an audience is none: that is asked of the audience itself.
+    """
+    return unique_names(
+        (
+            leaf
+            for definition in definitions
+            if definition.entity == entity
+            for leaf in asked_leaves(definition, exclusions)
+            if not isinstance(leaf, InAudience)
+        ),
+        leaf_words,
     )
 
 
-def _flag(leaf: Leaf, name: str, rows: str) -> str:
-    sql = leaf_sql(leaf, rows)
-    if not is_two_valued(leaf):
-        sql = call("coalesce", [sql, "false"], room=LINE_LENGTH - len(name) - 13)
-    return f"{sql} as {name}"
-
-
-def _windows(entity: str, leaves: Mapping[Leaf, str]) -> list[str]:
-    """The borders that rows cross by time alone, as dictionaries of Jinja.
-
-    A row whose `column` lies `hours` before the present crosses it just now.
-    """
-    borders = {
-        (leaf.column, hours) for leaf in leaves for hours in _borders_in_hours(leaf)
-    }
-    return [
-        f"{{'model': '{PROFILE_MODELS[entity]}', 'column': '{column}', 'hours': {hours}}}"
-        for column, hours in sorted(borders)
+def asked_leaves(
+    definition: Definition, exclusions: Sequence[Exclusion] = ()
+) -> list[Leaf]:
+    """Every leaf that decides on a member of one audience, those that exclude included."""
+    conditions = [definition.condition, definition.exclude]
+    conditions += [
+        exclusion.condition
+        for exclusion in exclusions
+        if exclusion.holds_for(definition)
     ]
+    return [leaf for condition in conditions for leaf in leaves_of(condition)]
 
 
-def _borders_in_hours(leaf: Leaf) -> tuple[int, ...]:
-    match leaf:
-        case WithinDays(_, days):
-            return (0, days * _HOURS_A_DAY)
-        case Comparison(_, _, DaysAgo(days)):
-            return (days * _HOURS_A_DAY,)
-    return ()
+def _profile_part(leaves: Sequence[Leaf], entity: Entity, rows: str) -> Part:
+    own = [leaf for leaf in leaves if isinstance(leaf, ColumnLeaf)]
+    return Part(
+        flags={leaf: _two_valued(leaf, rows) for leaf in own},
+        reads=frozenset({entity.model}),
+        borders=_union(borders_of(leaf, entity.model) for leaf in own),
+    )
+
+
+def _two_valued(leaf: ColumnLeaf, rows: str) -> str:
+    sql = leaf_sql(leaf, rows)
+    return sql if is_two_valued(leaf) else f"coalesce({sql}, false)"
+
+
+def _fitted(sql: str, name: str) -> str:
+    """A flag on one line where it has room beside its name, else on several."""
+    room = LINE_LENGTH - len(name) - len("         as ,")
+    if "\n" not in sql and len(sql) <= room:
+        return sql
+    two_valued = _COALESCE.match(sql)
+    if two_valued:
+        return (
+            call("coalesce", [two_valued["inner"], two_valued["default"]], room=0)
+            + (two_valued["rest"])
+        )
+    return in_brackets(sql)
+
+
+def _text(queries: Mapping[str, str]) -> str:
+    return "".join(
+        _QUERY.substitute(name=name, text=text) for name, text in queries.items()
+    )
+
+
+def _window(border: Border) -> str:
+    day = ", 'is_date': true" if border.is_date else ""
+    return (
+        f"{{'model': '{border.model}', 'column': '{border.column}', "
+        f"'hours': {border.hours}{day}}}"
+    )
+
+
+def _flags_argument(columns: Sequence[str]) -> str:
+    listed = ", ".join(f"'{column}'" for column in columns)
+    return f",\n    flags=[{listed}]" if columns else ""
+
+
+def _jinja_list(items: Iterable[str]) -> str:
+    lines = ",\n".join(items)
+    if not lines:
+        return ""
+    if "\n" not in lines and len(lines) < 60 and not lines.startswith("{"):
+        return lines
+    return f"\n{indented(lines, 2)}\n    "
+
+
+def _union(sets: Iterable[frozenset[_T]]) -> frozenset[_T]:
+    return frozenset(item for each in sets for item in each)

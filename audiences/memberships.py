@@ -12,11 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from audiences.audience_model import definition_version
-from audiences.conditions_model import entity_columns
-from audiences.definition import Definition
+from audiences.compiler import CompiledAudience
 from audiences.errors import DefinitionError, Problem
-from audiences.leaves import leaves_of
 from audiences.names import GENERATED_MARK, ID_COLUMNS, MODEL_PREFIX
 
 AUDIENCE_LIST = Path("macros/audiences/audience_list.sql")
@@ -53,21 +50,22 @@ class ListedAudience:
     conditions: tuple[str, ...] = ()
 
 
-def listed_audiences(definitions: Sequence[Definition]) -> tuple[ListedAudience, ...]:
-    """What definitions say of themselves.
-
-    Args:
-        definitions: All of the project, since conditions are named with all in view.
-    """
+def listed_audiences(
+    audiences: Sequence[CompiledAudience],
+) -> tuple[ListedAudience, ...]:
+    """What definitions say of themselves."""
     return tuple(
         ListedAudience(
-            name=definition.name,
-            entity=definition.entity,
-            definition_version=definition_version(definition),
+            name=audience.definition.name,
+            entity=audience.definition.entity,
+            definition_version=audience.version,
+            refresh=audience.definition.refresh,
+            starts_at=audience.definition.starts_at,
+            ends_at=audience.definition.ends_at,
             has_split_groups=True,
-            conditions=_conditions(definition, definitions),
+            conditions=audience.conditions,
         )
-        for definition in definitions
+        for audience in audiences
     )
 
 
@@ -100,14 +98,6 @@ def plain_audiences(root: Path) -> tuple[ListedAudience, ...]:
     if problems:
         raise DefinitionError(problems)
     return tuple(sorted(found, key=lambda audience: audience.name))
-
-
-def _conditions(
-    definition: Definition, definitions: Sequence[Definition]
-) -> tuple[str, ...]:
-    columns = entity_columns(definition.entity, definitions)
-    leaves = leaves_of(definition.condition)
-    return tuple(sorted({columns[leaf] for leaf in leaves}))
 
 
 _MACRO = f"""\

@@ -1,17 +1,15 @@
-"""What compiled models and their columns are called.
+"""What compiled models are called.
 
 The names are an interface: syncs, tests and people refer to them.
 """
 
-from collections.abc import Mapping
-
 MODEL_PREFIX = "audience_"
-PROFILE_MODELS: Mapping[str, str] = {"customer": "dim_customers"}
-"""One row per member that there could be, by entity."""
-
-ID_COLUMNS: Mapping[str, str] = {"customer": "customer_id"}
-
-PROFILE_MODEL = PROFILE_MODELS["customer"]
+ID_COLUMNS = {
+    "customer": "customer_id",
+    "account": "account_id",
+    "household": "household_id",
+}
+"""The column of a member's id, by entity."""
 
 GENERATED_MARK = "by `kenning audiences compile`."
 """In the first line of every compiled file, and of no other."""

@@ -4,12 +4,17 @@ Everything is read and compiled before anything is written, so a mistake in one 
 leaves every model as it was.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from audiences.compiler import compiled_files
-from audiences.definition import Definition
+import yaml
+
+from audiences.catalogue import Catalogue, read_catalogue
+from audiences.compiler import compiled
+from audiences.contracts import Columns, read_contracts
+from audiences.definition import Definition, Exclusion
 from audiences.errors import (
     DefinitionError,
     HandwrittenModelError,
@@ -22,13 +27,33 @@ from audiences.memberships import (
     listed_audiences,
     plain_audiences,
 )
-from audiences.names import GENERATED_MARK, PROFILE_MODEL
-from audiences.profile import ColumnType, read_profile
-from audiences.reading import read_definition
+from audiences.names import GENERATED_MARK
+from audiences.order import problems_between
+from audiences.reading import Reading, read_definition, read_exclusions
+
+_T = TypeVar("_T")
 
 DEFINITIONS = Path("audiences/definitions")
+EXCLUSIONS = Path("audiences/exclusions.yml")
+RELATIONS = Path("audiences/relations.yml")
 MODELS = Path("models/audiences")
-PROFILE_MODELS = Path("models/core")
+PUBLIC_MODELS = (Path("models/core"), Path("models/identity"))
+DBT_PROJECT = Path("dbt_project.yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a project says of audiences.
+
+    Attributes:
+        definitions: In the order of their names.
+        exclusions: Lists of people to leave out, in the order written.
+        catalogue: What conditions can name.
+    """
+
+    definitions: tuple[Definition, ...]
+    exclusions: tuple[Exclusion, ...]
+    catalogue: Catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,38 +99,95 @@ def check_audiences(root: Path) -> Compilation:
     return _compared(root, _compiled_files(root))
 
 
-def read_definitions(root: Path) -> tuple[Definition, ...]:
-    """Every definition of the project, in the order of their names.
+def read_project(root: Path) -> Project:
+    """Every definition of the project, and what they are read against.
 
     Raises:
         DefinitionError: With every problem of every definition.
-        ProfileError: The profile's columns cannot be read.
+        ProfileError: What conditions can name cannot be read.
     """
-    columns = _profile_columns(root)
-    definitions: list[Definition] = []
+    catalogue = read_project_catalogue(root)
+    paths = sorted((root / DEFINITIONS).glob("*.y*ml"))
+    names = {path.stem for path in paths}
+    names |= {audience.name for audience in plain_audiences(root)}
     problems: list[Problem] = []
-    for path in sorted((root / DEFINITIONS).glob("*.y*ml")):
+
+    def attempt(read: Callable[[str, str], _T], path: Path) -> _T | None:
         file = path.relative_to(root).as_posix()
         try:
-            text = _text(path, file)
-            definition = read_definition(
-                text, file=file, name=path.stem, columns=columns
-            )
+            return read(_text(path, file), file)
         except DefinitionError as error:
             problems.extend(error.problems)
-        else:
-            definitions.append(definition)
+            return None
+
+    readings: dict[str, Reading] = {}
+    for path in paths:
+        reading = attempt(_definition_reader(path.stem, catalogue, names), path)
+        if reading is not None:
+            readings[path.relative_to(root).as_posix()] = reading
+    exclusions: tuple[Exclusion, ...] = ()
+    if (root / EXCLUSIONS).exists():
+        reader = _exclusions_reader(catalogue, names)
+        exclusions = attempt(reader, root / EXCLUSIONS) or ()
+    if not problems:
+        problems.extend(problems_between(readings, exclusions))
     if problems:
         raise DefinitionError(problems)
-    return tuple(definitions)
+    definitions = tuple(reading.definition for reading in readings.values())
+    return Project(definitions, exclusions, catalogue)
+
+
+def read_project_catalogue(root: Path) -> Catalogue:
+    """What conditions can name.
+
+    Raises:
+        ProfileError: It cannot be read.
+    """
+    models: dict[str, Columns] = {}
+    for folder in PUBLIC_MODELS:
+        for path in sorted((root / folder).rglob("*__models.yml")):
+            file = path.relative_to(root).as_posix()
+            models |= read_contracts(path.read_text(encoding="utf-8"), file=file)
+    if not (root / RELATIONS).exists():
+        message = (
+            f"There is no {RELATIONS.as_posix()} in {root}, which says what audiences are made "
+            f"of. Run this in a Kenning project."
+        )
+        raise ProfileError(message)
+    return read_catalogue(
+        (root / RELATIONS).read_text(encoding="utf-8"),
+        file=RELATIONS.as_posix(),
+        models=models,
+        variables=_variables(root),
+    )
+
+
+def _definition_reader(
+    name: str, catalogue: Catalogue, names: Collection[str]
+) -> Callable[[str, str], Reading]:
+    def read(text: str, file: str) -> Reading:
+        return read_definition(
+            text, file=file, name=name, catalogue=catalogue, audiences=names
+        )
+
+    return read
+
+
+def _exclusions_reader(
+    catalogue: Catalogue, names: Collection[str]
+) -> Callable[[str, str], tuple[Exclusion, ...]]:
+    def read(text: str, file: str) -> tuple[Exclusion, ...]:
+        return read_exclusions(text, file=file, catalogue=catalogue, audiences=names)
+
+    return read
 
 
 def _compiled_files(root: Path) -> dict[Path, str]:
-    definitions = read_definitions(root)
-    models = compiled_files(definitions)
-    audiences = [*listed_audiences(definitions), *plain_audiences(root)]
+    project = read_project(root)
+    result = compiled(project.definitions, project.exclusions, project.catalogue)
+    audiences = [*listed_audiences(result.audiences), *plain_audiences(root)]
     return {
-        **{MODELS / name: text for name, text in models.items()},
+        **{MODELS / name: text for name, text in result.files.items()},
         AUDIENCE_LIST: audience_list(audiences),
     }
 
@@ -138,19 +220,12 @@ def _orphans(root: Path, files: Mapping[Path, str]) -> list[Path]:
     return [path for path in models if path not in files]
 
 
-def _profile_columns(root: Path) -> Mapping[str, ColumnType]:
-    for path in sorted((root / PROFILE_MODELS).rglob("*.yml")):
-        file = path.relative_to(root).as_posix()
-        columns = read_profile(
-            path.read_text(encoding="utf-8"), file=file, model=PROFILE_MODEL
-        )
-        if columns is not None:
-            return columns
-    message = (
-        f"No YAML file under {PROFILE_MODELS.as_posix()}/ in {root} describes the model "
-        f"{PROFILE_MODEL}, whose columns audiences are made of. Run this in a Kenning project."
-    )
-    raise ProfileError(message)
+def _variables(root: Path) -> Mapping[str, object]:
+    """The vars of dbt_project.yml, where traits and purposes of consent are listed."""
+    path = root / DBT_PROJECT
+    document = yaml.safe_load(path.read_text("utf-8")) if path.exists() else None
+    found = document.get("vars") if isinstance(document, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _text(path: Path, file: str) -> str:

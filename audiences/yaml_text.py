@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import yaml
 
-from audiences.names import PROFILE_MODEL
-
 _WIDTH = 96
 _FOLDED_FROM = 72
 
@@ -15,12 +13,6 @@ YamlValue = str | bool | Mapping[str, "YamlValue"] | Sequence["YamlValue"]
 def contract() -> YamlValue:
     """The setting that makes dbt hold a model to its columns."""
     return {"enforced": True}
-
-
-def is_customer() -> YamlValue:
-    """The test that a column holds customers."""
-    arguments = {"to": f"ref('{PROFILE_MODEL}')", "field": "customer_id"}
-    return {"relationships": {"arguments": arguments}}
 
 
 def documented_column(

@@ -11,12 +11,14 @@
         {
             'name': 'cart_abandoners',
             'entity': 'customer',
-            'definition_version': '560a8953af61',
+            'definition_version': '8d9fa3701cfc',
             'refresh': none,
             'starts_at': none,
             'ends_at': none,
             'has_split_groups': true,
             'conditions': [
+                'email_ends_with_nordvik_example',
+                'has_suppressions',
                 'last_cart_abandoned_at_within_30_days',
                 'last_ordered_at_before_last_cart_abandoned_at',
                 'last_ordered_at_is_unknown',
@@ -25,12 +27,14 @@
         {
             'name': 'lapsed_high_value',
             'entity': 'customer',
-            'definition_version': 'c8b2d853319c',
+            'definition_version': '9ef41fa1ed62',
             'refresh': none,
             'starts_at': none,
             'ends_at': none,
             'has_split_groups': true,
             'conditions': [
+                'email_ends_with_nordvik_example',
+                'has_suppressions',
                 'last_ordered_at_before_180_days_ago',
                 'order_count_at_least_2',
                 'revenue_eur_at_least_300',

@@ -14,7 +14,7 @@ members as (
     select
         conditions.customer_id,
         cast(null as {{ dbt.type_string() }}) as split_group,
-        '560a8953af61' as definition_version,
+        '8d9fa3701cfc' as definition_version,
         {{ as_of() }} as evaluated_at
 
     from conditions
@@ -24,6 +24,10 @@ members as (
             conditions.last_ordered_at_is_unknown
             or conditions.last_ordered_at_before_last_cart_abandoned_at
         )
+        -- left out by audiences/exclusions.yml: suppressed
+        and not conditions.has_suppressions
+        -- left out by audiences/exclusions.yml: staff
+        and not conditions.email_ends_with_nordvik_example
 
 )
 

@@ -14,7 +14,7 @@ members as (
     select
         conditions.customer_id,
         cast(null as {{ dbt.type_string() }}) as split_group,
-        'c8b2d853319c' as definition_version,
+        '9ef41fa1ed62' as definition_version,
         {{ as_of() }} as evaluated_at
 
     from conditions
@@ -22,6 +22,10 @@ members as (
         conditions.order_count_at_least_2
         and conditions.revenue_eur_at_least_300
         and conditions.last_ordered_at_before_180_days_ago
+        -- left out by audiences/exclusions.yml: suppressed
+        and not conditions.has_suppressions
+        -- left out by audiences/exclusions.yml: staff
+        and not conditions.email_ends_with_nordvik_example
 
 )
 

@@ -16,10 +16,39 @@
         {'model': 'dim_customers', 'column': 'last_cart_abandoned_at', 'hours': 0},
         {'model': 'dim_customers', 'column': 'last_cart_abandoned_at', 'hours': 720},
         {'model': 'dim_customers', 'column': 'last_ordered_at', 'hours': 4320}
-    ]
+    ],
+    flags=['has_suppressions']
 ) %}
+{% set looked_at = 'touched' if is_incremental() else 'customers' %}
 
 with
+
+customers as (
+
+    select * from {{ ref('dim_customers') }}
+
+),
+
+suppressions as (
+
+    select
+        suppressions.customer_id,
+        count(*) as suppressions_count
+
+    from {{ ref('suppressed_customers') }} as suppressions
+
+    group by suppressions.customer_id
+
+),
+
+has_suppressions as (
+
+    select customers.customer_id
+    from customers
+    left join suppressions on customers.customer_id = suppressions.customer_id
+    where coalesce(suppressions.suppressions_count, 0) >= 1
+
+),
 
 {% if is_incremental() %}
 touched as (
@@ -29,19 +58,18 @@ touched as (
 ),
 {% endif %}
 
-customers as (
-
-    select * from {{ ref('dim_customers') }}
-
-),
-
 -- Those who are no more have no changed_run, and make way.
 conditions as (
 
     select
-        {{ 'touched' if is_incremental() else 'customers' }}.customer_id,
+        {{ looked_at }}.customer_id,
 
         -- conditions
+        coalesce(
+            {{ text_has('customers.email', 'ends_with', "@nordvik.example") }},
+            false
+        ) as email_ends_with_nordvik_example,
+        coalesce(suppressions.suppressions_count, 0) >= 1 as has_suppressions,
         coalesce(
             customers.last_cart_abandoned_at between {{ days_ago(30) }} and {{ as_of() }},
             false
@@ -61,10 +89,12 @@ conditions as (
         -- bookkeeping
         case when customers.customer_id is not null then {{ current_run() }} end as changed_run
 
-    from {{ 'touched' if is_incremental() else 'customers' }}
+    from {{ looked_at }}
     {% if is_incremental() %}
     left join customers on touched.customer_id = customers.customer_id
     {% endif %}
+    left join suppressions
+        on {{ looked_at }}.customer_id = suppressions.customer_id
 
 )
 

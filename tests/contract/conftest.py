@@ -59,7 +59,7 @@ class MacroLibrary:
                 "run_started_at": datetime(2026, 6, 30, tzinfo=UTC),
             }
         )
-        self._environment = environment
+        self.environment = environment
         self._compiled: dict[str, Callable[..., object]] = {}
 
     def __getattr__(self, name: str) -> Callable[..., object]:
@@ -81,7 +81,7 @@ class MacroLibrary:
         if name not in self._compiled:
             # Jinja exports no name that begins with an underscore, hence the prefix.
             source = self.sources[name].replace(f" {name}(", f" exported_{name}(", 1)
-            module = self._environment.from_string(source).module
+            module = self.environment.from_string(source).module
             self._compiled[name] = getattr(module, f"exported_{name}")
         return self._compiled[name]
 

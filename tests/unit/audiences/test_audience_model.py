@@ -1,99 +1,81 @@
 """The model of one audience, as a reviewer reads it."""
 
-from dataclasses import replace
-from decimal import Decimal
+import re
+from collections.abc import Mapping
 
 import pytest
 
-from audiences.audience_model import audience_sql, condition_text, definition_version
-from audiences.definition import (
-    AllOf,
-    AnyOf,
-    Comparator,
-    Comparison,
-    Condition,
-    Definition,
-    InState,
-    Not,
-    Owner,
-    State,
-)
-from audiences.leaves import column_names, leaves_of
+from audiences.compiler import CompiledAudience, compiled
+from audiences.reading import read_definition, read_exclusions
+from tests.audience_world import small_catalogue
 
-IS_B2B = InState("is_b2b", State.IS_TRUE)
-MANY_ORDERS = Comparison("order_count", Comparator.AT_LEAST, Decimal(5))
-IN_OSLO = Comparison("city", Comparator.EQUALS, "Oslo")
-
-B2B_REGULARS = Definition(
-    name="b2b_regulars",
-    description="Companies that come often.",
-    owner=Owner("Stores", "stores@nordvik.example"),
-    purpose="ads",
-    entity="customer",
-    condition=AllOf((IS_B2B, MANY_ORDERS)),
-)
+CATALOGUE = small_catalogue()
+HEAD = """\
+name: {name}
+description: Companies that come often.
+owner: {{name: Stores, email: stores@nordvik.example}}
+purpose: ads
+entity: customer
+"""
+ALL_B2B = "conditions: {column: is_b2b, is_true: true}\n"
+STAFF = """\
+exclusions:
+  - name: staff
+    description: People who work here.
+    entity: customer
+    conditions: {any: [{column: city, equals: HQ}, {column: city, equals: HQ2}]}
+  - name: customers
+    description: Who bought before.
+    entity: customer
+    goals: [acquisition]
+    conditions: {column: order_count, at_least: 1}
+"""
 
 
-@pytest.mark.parametrize(
-    ("condition", "expected"),
-    [
-        (IS_B2B, "conditions.is_b2b_is_true"),
-        (AllOf((IS_B2B,)), "conditions.is_b2b_is_true"),
-        (
-            AllOf((IS_B2B, AllOf((IN_OSLO, MANY_ORDERS)))),
-            "conditions.is_b2b_is_true\n"
-            "and conditions.city_equals_oslo\n"
-            "and conditions.order_count_at_least_5",
-        ),
-        (
-            AllOf((MANY_ORDERS, AnyOf((IS_B2B, IN_OSLO)))),
-            "conditions.order_count_at_least_5\n"
-            "and (\n"
-            "    conditions.is_b2b_is_true\n"
-            "    or conditions.city_equals_oslo\n"
-            ")",
-        ),
-        (
-            AnyOf((MANY_ORDERS, AllOf((IS_B2B, IN_OSLO)))),
-            "conditions.order_count_at_least_5\n"
-            "or (\n"
-            "    conditions.is_b2b_is_true\n"
-            "    and conditions.city_equals_oslo\n"
-            ")",
-        ),
-        (
-            AllOf((MANY_ORDERS, AnyOf((AllOf((IS_B2B, IN_OSLO)),)))),
-            "conditions.order_count_at_least_5\n"
-            "and (\n"
-            "    conditions.is_b2b_is_true\n"
-            "    and conditions.city_equals_oslo\n"
-            ")",
-        ),
-        (Not(IN_OSLO), "not conditions.city_equals_oslo"),
-        (Not(Not(IS_B2B)), "not not conditions.is_b2b_is_true"),
-        (
-            Not(AnyOf((IS_B2B, IN_OSLO))),
-            "not (\n"
-            "    conditions.is_b2b_is_true\n"
-            "    or conditions.city_equals_oslo\n"
-            ")",
-        ),
-    ],
-)
-def test_condition_reads_like_its_definition(condition: Condition, expected: str):
-    columns = column_names(leaves_of(condition))
+def audiences_of(
+    texts: Mapping[str, str], exclusions: str | None = None
+) -> dict[str, CompiledAudience]:
+    definitions = [
+        read_definition(
+            HEAD.format(name=name) + text,
+            file=f"{name}.yml",
+            name=name,
+            catalogue=CATALOGUE,
+            audiences=texts,
+        ).definition
+        for name, text in texts.items()
+    ]
+    lists = (
+        read_exclusions(exclusions, file="exclusions.yml", catalogue=CATALOGUE)
+        if exclusions
+        else ()
+    )
+    found = compiled(definitions, lists, CATALOGUE).audiences
+    return {audience.definition.name: audience for audience in found}
 
-    assert condition_text(condition, columns) == expected
+
+def sql_of(text: str, exclusions: str | None = None) -> str:
+    return audiences_of({"regulars": text}, exclusions)["regulars"].sql
+
+
+def where(sql: str) -> str:
+    found = re.search(r"from conditions\n    where\n(.*?)\n\n\)", sql, re.DOTALL)
+    assert found
+    return found[1]
 
 
 def test_audience_model_reads_from_conditions_to_members():
-    columns = column_names(leaves_of(B2B_REGULARS.condition))
+    text = """\
+conditions:
+  all:
+    - {column: is_b2b, is_true: true}
+    - any: [{column: order_count, at_least: 5}, {column: city, equals: Oslo}]
+"""
 
-    sql = audience_sql(B2B_REGULARS, columns)
+    audience = audiences_of({"b2b_regulars": text})["b2b_regulars"]
 
-    version = definition_version(B2B_REGULARS)
     assert (
-        sql
+        audience.sql
         == f"""\
 -- Generated from audiences/definitions/b2b_regulars.yml by `kenning audiences compile`.
 -- Change the definition and compile again; do not edit this file.
@@ -111,13 +93,16 @@ members as (
     select
         conditions.customer_id,
         cast(null as {{{{ dbt.type_string() }}}}) as split_group,
-        '{version}' as definition_version,
+        '{audience.version}' as definition_version,
         {{{{ as_of() }}}} as evaluated_at
 
     from conditions
     where
         conditions.is_b2b_is_true
-        and conditions.order_count_at_least_5
+        and (
+            conditions.order_count_at_least_5
+            or conditions.city_equals_oslo
+        )
 
 )
 
@@ -126,11 +111,164 @@ select * from members
     )
 
 
-def test_version_stands_for_who_is_a_member_and_nothing_else():
-    version = definition_version(B2B_REGULARS)
-
-    described = replace(
-        B2B_REGULARS, description="Something else.", purpose="analytics"
+def test_who_is_left_out_is_said_after_who_is_let_in():
+    sql = sql_of(
+        "conditions: {any: [{column: is_b2b, is_true: true}, {column: city, equals: Oslo}]}\n"
+        "exclude: {column: order_count, at_least: 9}\n"
+        "starts: 2026-06-01\nends: 2026-06-30\ntime_zone: Europe/Amsterdam\n",
+        STAFF,
     )
-    assert definition_version(described) == version
-    assert definition_version(replace(B2B_REGULARS, condition=IS_B2B)) != version
+
+    assert (
+        where(sql)
+        == """\
+        (
+            conditions.is_b2b_is_true
+            or conditions.city_equals_oslo
+        )
+        -- left out by the definition
+        and not conditions.order_count_at_least_9
+        -- left out by audiences/exclusions.yml: staff
+        and not (
+            conditions.city_equals_hq
+            or conditions.city_equals_hq2
+        )
+        -- outside its time nobody is a member
+        and {{ as_of() }} >= cast('2026-05-31 22:00:00' as {{ dbt.type_timestamp() }})
+        and {{ as_of() }} < cast('2026-06-30 22:00:00' as {{ dbt.type_timestamp() }})"""
+    )
+
+
+def test_an_exclusion_for_a_goal_holds_for_that_goal_alone():
+    assert "order_count_at_least_1" not in sql_of(ALL_B2B, STAFF)
+    assert "and not conditions.order_count_at_least_1" in sql_of(
+        ALL_B2B + "goal: acquisition\n", STAFF
+    )
+
+
+def test_membership_of_another_audience_is_asked_of_that_audience():
+    audiences = audiences_of(
+        {
+            "best": ALL_B2B + "split: {groups: {a: 1, b: 1}}\n",
+            "rest": "conditions: {not: {audience: best, split_group: a}}\n",
+        }
+    )
+
+    assert "select * from {{ ref('audience_best') }}" in audiences["rest"].sql
+    assert (
+        where(audiences["rest"].sql)
+        == """\
+        not exists (
+            select 1
+            from audience_best
+            where
+                audience_best.customer_id = conditions.customer_id
+                and audience_best.split_group = 'a'
+        )"""
+    )
+
+
+def test_a_person_gets_what_comes_first_in_a_priority_group():
+    audiences = audiences_of(
+        {
+            "best": ALL_B2B + "priority: {group: offers, rank: 1}\n",
+            "good": ALL_B2B + "priority: {group: offers, rank: 2}\n",
+            "other": ALL_B2B + "priority: {group: others, rank: 3}\n",
+        }
+    )
+
+    assert "audience_best" in audiences["good"].sql
+    assert "audience_good" not in audiences["best"].sql
+    assert "audience_best" not in audiences["other"].sql
+
+
+def test_sample_top_and_split_follow_each_other():
+    sql = sql_of(
+        ALL_B2B + "sample: {share: 0.5}\n"
+        "top: {by: revenue_eur, count: 100}\n"
+        "split: {groups: {a: 1, b: 3}, holdout: {share: 0.25, salt: company}}\n"
+    )
+
+    assert (
+        "where {{ draw_number('eligible.customer_id', \"sample regulars\") }} < 8388608"
+        in sql
+    )
+    assert (
+        """\
+        row_number() over (
+            order by
+                case when sampled.revenue_eur is null then 1 else 0 end,
+                sampled.revenue_eur desc,
+                sampled.customer_id
+        ) as highest_place
+"""
+        in sql
+    )
+    assert (
+        """\
+        case
+            when drawn.holdout_number < 4194304 then 'holdout'
+            when
+                drawn.group_number * 4 < 16777216
+                then 'a'
+            else 'b'
+        end as split_group,
+"""
+        in sql
+    )
+
+
+def test_a_single_group_needs_no_case():
+    assert "        'a' as split_group,\n" in sql_of(
+        ALL_B2B + "split: {groups: {a: 1}}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_same"),
+    [
+        (ALL_B2B, True),
+        (ALL_B2B + "refresh: daily\n", True),
+        (ALL_B2B + "goal: retention\n", True),
+        ("conditions: {column: is_b2b, is_false: true}\n", False),
+        (ALL_B2B + "exclude: {column: city, is_known: true}\n", False),
+        (ALL_B2B + "sample: {count: 5}\n", False),
+        (ALL_B2B + "top: {by: order_count, count: 5}\n", False),
+        (ALL_B2B + "split: {groups: {a: 1}}\n", False),
+        (ALL_B2B + "ends: 2027-01-01\n", False),
+    ],
+)
+def test_version_stands_for_who_is_a_member_and_nothing_else(
+    changed: str, is_same: bool
+):
+    former = audiences_of({"regulars": ALL_B2B})["regulars"].version
+
+    assert (
+        audiences_of({"regulars": changed})["regulars"].version == former
+    ) is is_same
+
+
+def test_version_follows_the_lists_and_audiences_that_are_read():
+    plain = audiences_of({"best": ALL_B2B, "rest": "conditions: {audience: best}\n"})
+    excluding = audiences_of(
+        {"best": ALL_B2B, "rest": "conditions: {audience: best}\n"}, STAFF
+    )
+    changed = audiences_of(
+        {
+            "best": ALL_B2B + "sample: {count: 5}\n",
+            "rest": "conditions: {audience: best}\n",
+        }
+    )
+
+    assert plain["best"].version != excluding["best"].version
+    assert plain["rest"].version != changed["rest"].version
+
+
+def test_conditions_of_an_audience_are_listed_with_those_that_exclude():
+    audience = audiences_of({"regulars": ALL_B2B}, STAFF)["regulars"]
+
+    assert audience.conditions == (
+        "city_equals_hq",
+        "city_equals_hq2",
+        "is_b2b_is_true",
+    )

@@ -1,37 +1,53 @@
 """The model of all conditions, as a reviewer reads it."""
 
-from decimal import Decimal
+import re
 
-from audiences.conditions_model import conditions_sql
-from audiences.definition import (
-    AllOf,
-    Comparator,
-    Comparison,
-    Definition,
-    InState,
-    Owner,
-    State,
-    WithinDays,
-)
+import pytest
 
-REGULARS = Definition(
-    name="regulars",
-    description="Who comes often.",
-    owner=Owner("Stores", "stores@nordvik.example"),
-    purpose="ads",
-    entity="customer",
-    condition=AllOf(
-        (
-            Comparison("order_count", Comparator.AT_LEAST, Decimal(5)),
-            WithinDays("last_seen_at", 30),
-            InState("city", State.IS_KNOWN),
-        )
-    ),
-)
+from audiences.compiler import compiled
+from audiences.reading import read_definition
+from tests.audience_world import small_catalogue
+
+CATALOGUE = small_catalogue()
+HEAD = """\
+name: regulars
+description: Who comes often.
+owner: {name: Stores, email: stores@nordvik.example}
+purpose: ads
+entity: customer
+conditions:
+"""
+
+
+def conditions_of(condition: str) -> str:
+    reading = read_definition(
+        f"{HEAD}  {condition}\n",
+        file="regulars.yml",
+        name="regulars",
+        catalogue=CATALOGUE,
+    )
+    files = compiled([reading.definition], (), CATALOGUE).files
+    return files["int_audiences__customer_conditions.sql"]
+
+
+def query(sql: str, name: str) -> str:
+    """One common table expression, without its brackets."""
+    found = re.search(rf"^{name} as \(\n\n(.*?)\n\n\),$", sql, re.DOTALL | re.MULTILINE)
+    assert found, f"no query {name} in\n{sql}"
+    return found[1]
+
+
+def flags(sql: str) -> str:
+    found = re.search(r"-- conditions\n(.*?)\n\n        -- bookkeeping", sql, re.DOTALL)
+    assert found
+    return found[1]
 
 
 def test_conditions_model_reads_from_touched_members_to_flags():
-    sql = conditions_sql("customer", [REGULARS])
+    sql = conditions_of(
+        "all: [{column: order_count, at_least: 5}, {column: last_seen_at, within_days: 30}, "
+        "{column: city, is_known: true}]"
+    )
 
     assert (
         sql
@@ -55,8 +71,15 @@ def test_conditions_model_reads_from_touched_members_to_flags():
         {'model': 'dim_customers', 'column': 'last_seen_at', 'hours': 720}
     ]
 ) %}
+{% set looked_at = 'touched' if is_incremental() else 'customers' %}
 
 with
+
+customers as (
+
+    select * from {{ ref('dim_customers') }}
+
+),
 
 {% if is_incremental() %}
 touched as (
@@ -66,17 +89,11 @@ touched as (
 ),
 {% endif %}
 
-customers as (
-
-    select * from {{ ref('dim_customers') }}
-
-),
-
 -- Those who are no more have no changed_run, and make way.
 conditions as (
 
     select
-        {{ 'touched' if is_incremental() else 'customers' }}.customer_id,
+        {{ looked_at }}.customer_id,
 
         -- conditions
         customers.city is not null as city_is_known,
@@ -89,7 +106,7 @@ conditions as (
         -- bookkeeping
         case when customers.customer_id is not null then {{ current_run() }} end as changed_run
 
-    from {{ 'touched' if is_incremental() else 'customers' }}
+    from {{ looked_at }}
     {% if is_incremental() %}
     left join customers on touched.customer_id = customers.customer_id
     {% endif %}
@@ -101,9 +118,154 @@ select * from conditions
     )
 
 
-def test_conditions_of_two_audiences_are_one_model():
-    again = Definition(**{f: getattr(REGULARS, f) for f in REGULARS.__slots__})
-
-    assert conditions_sql("customer", [REGULARS, again]) == conditions_sql(
-        "customer", [REGULARS]
+def test_a_relation_is_scanned_once_for_all_that_is_asked_of_it():
+    sql = conditions_of(
+        "all: [{related: orders, where: {column: channel, equals: app}, within_days: 90, "
+        "at_least: 2}, {related: orders, sum: total_eur, at_least: 300, within_days: 30}]"
     )
+
+    assert (
+        query(sql, "orders")
+        == """\
+    select
+        orders.customer_id,
+        count(
+            case
+                when
+                    orders.channel = 'app'
+                    and orders.ordered_at between {{ days_ago(90) }} and {{ as_of() }}
+                    then 1
+            end
+        ) as orders_count_where_channel_equals_app_within_90_days,
+        sum(
+            case
+                when
+                    orders.ordered_at between {{ days_ago(30) }} and {{ as_of() }}
+                    then orders.total_eur
+            end
+        ) as orders_sum_total_eur_within_30_days
+
+    from {{ ref('fct_orders') }} as orders
+    {% if is_incremental() %}
+    inner join touched on orders.customer_id = touched.customer_id
+    {% endif %}
+    where
+        orders.ordered_at <= {{ as_of() }}
+        and orders.ordered_at >= {{ days_ago(90) }}
+    group by orders.customer_id
+""".replace(
+            "orders_count_where_channel_equals_app_within_90_days", name_of(sql, 0)
+        ).rstrip("\n")
+    )
+    assert sql.count("ref('fct_orders')") == 1
+
+
+def name_of(sql: str, index: int) -> str:
+    """A name that may end in a digest."""
+    return re.findall(r"\) as (orders\w+)", query(sql, "orders"))[index]
+
+
+def test_two_thresholds_of_one_count_share_it():
+    sql = conditions_of(
+        "any: [{event: viewed, at_least: 3}, {event: viewed, at_most: 9}]"
+    )
+
+    assert query(sql, "events").count("count(") == 1
+    assert flags(sql) == (
+        "        coalesce(events.viewed_count, 0) >= 3 as viewed_at_least_3_times,\n"
+        "        coalesce(events.viewed_count, 0) <= 9 as viewed_at_most_9_times,"
+    )
+
+
+def test_only_events_that_are_asked_about_are_read():
+    sql = conditions_of("any: [{event: viewed}, {event: [bought, returned]}]")
+
+    assert "and events.event_name in ('bought', 'returned', 'viewed')" in query(
+        sql, "events"
+    )
+
+
+def test_any_event_may_matter_where_one_condition_names_none():
+    sql = conditions_of("any: [{event: viewed}, {related: events, at_least: 5}]")
+
+    assert "events.event_name in" not in query(sql, "events").partition("where")[2]
+
+
+def test_rows_since_another_event_are_later_than_the_last_of_those():
+    sql = conditions_of("{event: viewed, since: {event: bought}, at_least: 3}")
+
+    assert "max(events.occurred_at) as happened_at" in query(sql, "last_bought")
+    assert """\
+                    and (
+                        last_bought.happened_at is null
+                        or events.occurred_at > last_bought.happened_at
+                    )
+""" in query(sql, "events")
+
+
+def test_what_does_not_tell_its_changes_is_compared_with_what_it_said():
+    sql = conditions_of("{related: suppressions}")
+
+    assert "flags=['has_suppressions']" in sql
+    assert "touched" not in query(sql, "suppressions")
+    assert sql.index("has_suppressions as (") < sql.index("touched as (")
+
+
+def test_borders_that_rows_cross_by_time_alone_are_listed():
+    sql = conditions_of(
+        "all: [{event: viewed, within_hours: 6}, {column: birth_date, within_days: 7}, "
+        "{related: orders, where: {column: shipped_at, before: {days_ago: 2}}}]"
+    )
+
+    windows = re.findall(
+        r"\{'model': '(\w+)', 'column': '(\w+)', 'hours': (-?\d+)(.*)\}", sql
+    )
+    assert windows == [
+        ("dim_customers", "birth_date", "0", ", 'is_date': true"),
+        ("dim_customers", "birth_date", "168", ", 'is_date': true"),
+        ("fct_customer_events", "occurred_at", "0", ""),
+        ("fct_customer_events", "occurred_at", "6", ""),
+        ("fct_orders", "ordered_at", "0", ""),
+        ("fct_orders", "shipped_at", "48", ""),
+    ]
+
+
+def test_people_of_an_account_are_found_by_their_link():
+    text = HEAD.replace("entity: customer", "entity: account")
+    reading = read_definition(
+        f"{text}  {{related: orders, at_least: 2}}\n",
+        file="regulars.yml",
+        name="regulars",
+        catalogue=CATALOGUE,
+    )
+
+    files = compiled([reading.definition], (), CATALOGUE).files
+
+    sql = files["int_audiences__account_conditions.sql"]
+    assert (
+        """\
+    inner join {{ ref('customer_accounts') }} as customer_accounts
+        on
+            orders.customer_id = customer_accounts.customer_id
+            and customer_accounts.is_primary
+"""
+        in sql
+    )
+    assert "group by customer_accounts.account_id" in sql
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_conditions_do_not_depend_on_the_order_of_definitions(order: int):
+    definitions = [
+        read_definition(
+            f"{HEAD.replace('regulars', name)}  {{column: city, equals: {city}}}\n",
+            file="regulars.yml",
+            name=name,
+            catalogue=CATALOGUE,
+        ).definition
+        for name, city in (("first", "Oslo"), ("second", "oslo"))
+    ]
+
+    files = compiled(definitions[::order], (), CATALOGUE).files
+
+    assert files == compiled(definitions, (), CATALOGUE).files

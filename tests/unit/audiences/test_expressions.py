@@ -5,17 +5,17 @@ from decimal import Decimal
 
 import pytest
 
-from audiences.definition import (
+from audiences.conditions import (
+    Ago,
+    Between,
+    ColumnLeaf,
     ColumnOperand,
     Comparator,
     Comparison,
-    DaysAgo,
     InState,
-    Leaf,
     Literal,
     Membership,
     State,
-    WithinDays,
 )
 from audiences.expressions import leaf_sql
 
@@ -51,11 +51,11 @@ IN_OSLO = Comparison("city", Comparator.EQUALS, "Oslo")
             "< cast('2026-01-31 09:30:00' as {{ dbt.type_timestamp() }})",
         ),
         (
-            Comparison("last_seen_at", Comparator.BEFORE, DaysAgo(180)),
+            Comparison("last_seen_at", Comparator.BEFORE, Ago(180 * 24)),
             "customers.last_seen_at < {{ days_ago(180) }}",
         ),
         (
-            Comparison("last_seen_at", Comparator.AFTER, DaysAgo(0)),
+            Comparison("last_seen_at", Comparator.AFTER, Ago(0)),
             "customers.last_seen_at > {{ as_of() }}",
         ),
         (
@@ -69,7 +69,7 @@ IN_OSLO = Comparison("city", Comparator.EQUALS, "Oslo")
             "customers.country_code in ('NL', 'NO')",
         ),
         (
-            WithinDays("last_seen_at", 30),
+            Between("last_seen_at", Ago(30 * 24), Ago(0)),
             "customers.last_seen_at between {{ days_ago(30) }} and {{ as_of() }}",
         ),
         (IS_B2B, "customers.is_b2b"),
@@ -78,7 +78,7 @@ IN_OSLO = Comparison("city", Comparator.EQUALS, "Oslo")
         (InState("city", State.IS_UNKNOWN), "customers.city is null"),
     ],
 )
-def test_leaf_says_in_sql(condition: Leaf, expected: str):
+def test_leaf_says_in_sql(condition: ColumnLeaf, expected: str):
     assert leaf_sql(condition, "customers") == expected
 
 

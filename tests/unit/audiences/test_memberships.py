@@ -113,9 +113,14 @@ def test_list_without_audiences_is_an_empty_list() -> None:
 def test_definition_is_listed_with_each_of_its_conditions_once(tmp_path: Path) -> None:
     profile = PLAIN.replace(
         "[{name: customer_id}]",
-        "[{name: customer_id, data_type: text}, {name: city, data_type: text}]",
+        "[{name: customer_id, data_type: text}, {name: city, data_type: text}]\n"
+        "    config: {contract: {enforced: true}}",
     )
     write(tmp_path, profile)
+    relations = (
+        "entities: {customer: {model: dim_customers, id: customer_id}}\nrelations: {}\n"
+    )
+    write(tmp_path, relations, path="audiences/relations.yml")
     write(tmp_path, REGULARS, path="audiences/definitions/regulars.yml")
 
     compile_audiences(tmp_path)
@@ -178,7 +183,7 @@ def test_plain_audience_by_another_name_is_refused(tmp_path: Path) -> None:
 def test_plain_audience_of_another_entity_is_refused(tmp_path: Path) -> None:
     assert complaint(tmp_path, PLAIN.replace("entity: customer", "entity: cat")) == (
         "models/core/_core__models.yml:4: meta.audience.entity of audience_neighbours is 'cat'. "
-        "Choose one of: customer."
+        "Choose one of: customer, account, household."
     )
 
 

@@ -1,8 +1,9 @@
 """The YAML beside the compiled models."""
 
-from audiences.conditions_model import entity_columns
-from audiences.definition import Definition, InState, Owner, State
-from audiences.model_files import models_yaml
+from audiences.compiler import MODELS_YAML, compiled
+from audiences.conditions import InState, State
+from audiences.definition import Definition, Owner, Split
+from tests.audience_world import small_catalogue
 
 REGULARS = Definition(
     name="regulars",
@@ -11,12 +12,13 @@ REGULARS = Definition(
     purpose="ads",
     entity="customer",
     condition=InState("is_b2b", State.IS_TRUE),
+    refresh="daily",
+    split=Split("regulars", (("a", 1), ("b", 1))),
 )
 
 
 def yaml_of(*definitions: Definition) -> str:
-    columns = {"customer": entity_columns("customer", definitions)}
-    return models_yaml(definitions, columns if definitions else {})
+    return compiled(definitions, (), small_catalogue()).files[MODELS_YAML]
 
 
 def test_yaml_reads_as_a_person_would_write_it():
@@ -59,6 +61,7 @@ models:
           owner:
             name: Butikker på Ås
             email: stores@nordvik.example
+          refresh: daily
     columns:
       - name: customer_id
         data_type: text
@@ -77,6 +80,13 @@ models:
         data_type: text
         description: >-
           The group that the member was drawn for. Null in an audience that is not split.
+        data_tests:
+          - not_null
+          - accepted_values:
+              arguments:
+                values:
+                  - a
+                  - b
         config:
           meta:
             pii: none
@@ -101,5 +111,5 @@ models:
     )
 
 
-def test_yaml_without_audiences_has_no_models():
-    assert yaml_of().endswith("\nmodels: []\n")
+def test_without_audiences_there_are_no_models():
+    assert yaml_of().endswith("models: []\n")

@@ -11,9 +11,16 @@ from audiences.project import Compilation, check_audiences, compile_audiences
 PROFILE = """\
 models:
   - name: dim_customers
+    config: {contract: {enforced: true}}
     columns:
       - {name: customer_id, data_type: text}
       - {name: order_count, data_type: bigint}
+"""
+
+RELATIONS = """\
+entities:
+  customer: {model: dim_customers, id: customer_id}
+relations: {}
 """
 
 REGULARS = """\
@@ -36,6 +43,8 @@ NEWCOMERS_MODEL = Path("models/audiences/audience_newcomers.sql")
 def project(tmp_path: Path) -> Path:
     (tmp_path / "models/core").mkdir(parents=True)
     (tmp_path / "models/core/_core__models.yml").write_text(PROFILE)
+    (tmp_path / "audiences").mkdir()
+    (tmp_path / "audiences/relations.yml").write_text(RELATIONS)
     define(tmp_path, "regulars", REGULARS)
     return tmp_path
 
@@ -177,7 +186,7 @@ def test_check_reports_and_changes_nothing(project: Path):
 
 
 def test_project_without_a_profile_is_refused(tmp_path: Path):
-    with pytest.raises(ProfileError, match="describes the model dim_customers"):
+    with pytest.raises(ProfileError, match=r"no audiences/relations\.yml"):
         compile_audiences(tmp_path)
 
 

@@ -5,36 +5,39 @@ from decimal import Decimal
 
 import pytest
 
-from audiences.definition import (
+from audiences.catalogue import Catalogue, Entity
+from audiences.conditions import (
+    Ago,
     AllOf,
     AnyOf,
+    Between,
     ColumnOperand,
     Comparator,
     Comparison,
     Condition,
-    DaysAgo,
-    Definition,
     InState,
     Membership,
     Not,
-    Owner,
     State,
-    WithinDays,
 )
+from audiences.contracts import Column, ColumnType
+from audiences.definition import Definition, Owner
 from audiences.errors import DefinitionError
-from audiences.profile import ColumnType
 from audiences.reading import read_definition
 
 COLUMNS = {
-    "country_code": ColumnType.TEXT,
-    "city": ColumnType.TEXT,
-    "order_count": ColumnType.NUMBER,
-    "revenue_eur": ColumnType.NUMBER,
-    "is_b2b": ColumnType.BOOLEAN,
-    "last_ordered_at": ColumnType.TIMESTAMP,
-    "last_seen_at": ColumnType.TIMESTAMP,
-    "traits_json": ColumnType.OTHER,
+    "country_code": Column(ColumnType.TEXT),
+    "city": Column(ColumnType.TEXT),
+    "order_count": Column(ColumnType.NUMBER),
+    "revenue_eur": Column(ColumnType.NUMBER),
+    "is_b2b": Column(ColumnType.BOOLEAN),
+    "last_ordered_at": Column(ColumnType.TIMESTAMP),
+    "last_seen_at": Column(ColumnType.TIMESTAMP),
+    "traits_json": Column(ColumnType.OTHER),
 }
+
+CUSTOMER = Entity("customer", "dim_customers", "customer_id", COLUMNS)
+CATALOGUE = Catalogue({"customer": CUSTOMER}, {})
 
 HEAD = """\
 name: regulars
@@ -52,8 +55,8 @@ def read(text: str) -> Definition:
         text,
         file="audiences/definitions/regulars.yml",
         name="regulars",
-        columns=COLUMNS,
-    )
+        catalogue=CATALOGUE,
+    ).definition
 
 
 def read_condition(condition: str) -> Condition:
@@ -144,7 +147,7 @@ conditions:
         ),
         (
             "{column: last_ordered_at, before: {days_ago: 180}}",
-            Comparison("last_ordered_at", Comparator.BEFORE, DaysAgo(180)),
+            Comparison("last_ordered_at", Comparator.BEFORE, Ago(180 * 24)),
         ),
         (
             "{column: last_ordered_at, before: {column: last_seen_at}}",
@@ -154,7 +157,7 @@ conditions:
         ),
         (
             "{column: last_seen_at, within_days: 30}",
-            WithinDays("last_seen_at", 30),
+            Between("last_seen_at", Ago(30 * 24), Ago(0)),
         ),
         ("{column: is_b2b, is_false: true}", InState("is_b2b", State.IS_FALSE)),
         ("{column: city, is_known: true}", InState("city", State.IS_KNOWN)),
@@ -182,7 +185,8 @@ def test_condition_is_read(condition: str, expected: Condition):
         (
             "{column: country_code, at_least: 2}",
             "operator at_least does not apply to country_code, which holds text. For "
-            "text: equals, not_equals, in, is_known, is_unknown.",
+            "text: equals, not_equals, in, not_in, contains, starts_with, ends_with, "
+            "is_known, is_unknown.",
         ),
         (
             "{column: traits_json, equals: x}",
@@ -247,8 +251,8 @@ def test_condition_is_read(condition: str, expected: Condition):
         ),
         (
             "{column: last_seen_at, before: {day_ago: 3}}",
-            "an operand for last_seen_at is a value, or one of days_ago, column in "
-            "braces. Found: day_ago.",
+            "an operand for last_seen_at is a value, or one of days_ago, hours_ago, "
+            "days_ahead, column in braces. Found: day_ago.",
         ),
         (
             "{column: order_count, at_least: {days_ago: 3}}",
@@ -285,8 +289,8 @@ def test_condition_is_read(condition: str, expected: Condition):
         ("[]", "a condition is written as `key: value` lines."),
         (
             "{}",
-            "a condition is a column with one operator, or one of all, any, not. This "
-            "one has: nothing.",
+            "a condition is one of column, related, event, sequence, trait, consent, "
+            "audience, sql, or one of all, any, not alone. This one has: nothing.",
         ),
         (
             "{al: []}",
@@ -294,8 +298,8 @@ def test_condition_is_read(condition: str, expected: Condition):
         ),
         (
             "{colunm: city, equals: Oslo}",
-            "a condition is a column with one operator, or one of all, any, not. This "
-            "one has: colunm, equals.",
+            "a condition is one of column, related, event, sequence, trait, consent, "
+            "audience, sql, or one of all, any, not alone. This one has: colunm, equals.",
         ),
         (
             "{column: city, equals: a, equals: b}",

@@ -1,9 +1,9 @@
-"""The columns that definitions may name, read from the profile's contract."""
+"""The columns that definitions may name, read from the contracts of models."""
 
 import pytest
 
+from audiences.contracts import Column, ColumnType, read_contracts
 from audiences.errors import ProfileError
-from audiences.profile import ColumnType, read_profile
 
 
 def test_columns_of_the_model_are_read_in_order_with_their_types():
@@ -12,6 +12,7 @@ models:
   - name: fct_orders
     columns: [{name: order_id, data_type: text}]
   - name: dim_customers
+    config: {contract: {enforced: true}}
     columns:
       - {name: customer_id, data_type: varchar}
       - {name: order_count, data_type: bigint}
@@ -22,27 +23,35 @@ models:
       - {name: traits, data_type: json}
       - {name: tags, data_type: "text[]"}
       - {name: shape, data_type: no such type}
+      - name: stage
+        data_type: text
+        data_tests: [not_null, accepted_values: {arguments: {values: [lead, 1]}}]
+      - name: purpose
+        data_type: text
+        data_tests: [accepted_values: {arguments: {values: "{{ var('purposes') }}"}}]
 """
 
-    columns = read_profile(text, file="_core__models.yml", model="dim_customers")
+    contracts = read_contracts(text, file="_core__models.yml")
 
-    assert columns is not None
-    assert list(columns.items()) == [
-        ("customer_id", ColumnType.TEXT),
-        ("order_count", ColumnType.NUMBER),
-        ("revenue_eur", ColumnType.NUMBER),
-        ("is_b2b", ColumnType.BOOLEAN),
-        ("last_seen_at", ColumnType.TIMESTAMP),
-        ("birth_date", ColumnType.TIMESTAMP),
-        ("traits", ColumnType.OTHER),
-        ("tags", ColumnType.OTHER),
-        ("shape", ColumnType.OTHER),
+    assert list(contracts) == ["dim_customers"]
+    assert list(contracts["dim_customers"].items()) == [
+        ("customer_id", Column(ColumnType.TEXT)),
+        ("order_count", Column(ColumnType.NUMBER)),
+        ("revenue_eur", Column(ColumnType.NUMBER)),
+        ("is_b2b", Column(ColumnType.BOOLEAN)),
+        ("last_seen_at", Column(ColumnType.TIMESTAMP)),
+        ("birth_date", Column(ColumnType.DATE)),
+        ("traits", Column(ColumnType.OTHER)),
+        ("tags", Column(ColumnType.OTHER)),
+        ("shape", Column(ColumnType.OTHER)),
+        ("stage", Column(ColumnType.TEXT, ("lead", "1"))),
+        ("purpose", Column(ColumnType.TEXT)),
     ]
 
 
 @pytest.mark.parametrize("text", ["", "version: 2", "models: []", "models: nothing"])
-def test_file_without_the_model_has_no_profile(text: str):
-    assert read_profile(text, file="other.yml", model="dim_customers") is None
+def test_file_without_contracts_has_none(text: str):
+    assert read_contracts(text, file="other.yml") == {}
 
 
 @pytest.mark.parametrize(
@@ -66,14 +75,17 @@ def test_file_without_the_model_has_no_profile(text: str):
     ],
 )
 def test_column_without_a_usable_name_or_type_is_refused(column: str, message: str):
-    text = f"models: [{{name: dim_customers, columns: [{column}]}}]"
+    text = (
+        "models: [{name: dim_customers, config: {contract: {enforced: true}}, "
+        f"columns: [{column}]}}]"
+    )
 
     with pytest.raises(ProfileError) as raised:
-        read_profile(text, file="core.yml", model="dim_customers")
+        read_contracts(text, file="core.yml")
 
     assert str(raised.value) == message
 
 
 def test_unreadable_file_is_named():
     with pytest.raises(ProfileError, match=r"core\.yml is no readable YAML"):
-        read_profile("models: [", file="core.yml", model="dim_customers")
+        read_contracts("models: [", file="core.yml")
