@@ -56,9 +56,11 @@
 {# Whether an audience keeps the members it has, since it is not due. One that is worked out hourly, daily or weekly
    is due once in each hour, day or week (from Monday) of UTC, and whenever its definition changed.
 
+   Args: name (of an audience of audience_list()). Called outside any condition, so that dbt sees its references.
    Returns: true or false; false where a model is only compiled or unit-tested. #}
-{% macro audience_keeps_members(audience) -%}
-    {%- set evaluations = ref('int_audiences__evaluations') -%}
+{% macro audience_keeps_members(name) -%}
+    {%- set evaluations = none if execute and not is_really_running() else ref('int_audiences__evaluations') -%}
+    {%- set audience = audience_list() | selectattr('name', 'equalto', name) | first -%}
     {%- set period = {'hourly': 'hour', 'daily': 'day', 'weekly': 'week'}.get(audience.refresh) -%}
     {%- if not period or not is_really_running() or flags.FULL_REFRESH -%}
         {{ return(false) }}
@@ -90,7 +92,7 @@
 
    Returns: a scalar expression, a timestamp. #}
 {% macro audience_evaluated_at(audience) -%}
-    {%- if audience_keeps_members(audience) -%}
+    {%- if audience_keeps_members(audience.name) -%}
     (select max(evaluations.evaluated_at) from {{ ref('int_audiences__evaluations') }} as evaluations where evaluations.audience_name = '{{ audience.name }}')
     {%- else -%}
     {{ as_of() }}

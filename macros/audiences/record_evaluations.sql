@@ -1,6 +1,6 @@
 {# After audience_memberships, in its transaction: what members were recorded by. The log of evaluations, which says
-   how each audience was defined and when; and the conditions as they are, which the next run tells flips by. So a
-   run that ends before the memberships are there loses nothing: the next one compares with the same conditions.
+   how each audience was defined and when; the conditions as they are, which the next run tells flips by; and what
+   flipped for audiences that were not due. So a run that ends before the memberships are there loses nothing: the next one compares with the same conditions.
 
    A run for an instant before the last one records nothing.
 
@@ -16,6 +16,9 @@
                 {%- for statement in recorded_conditions_statements(entity, evaluations) -%}
                     {%- do run_query(statement) -%}
                 {%- endfor -%}
+            {%- endfor -%}
+            {%- for statement in pending_flips_statements(definitions) -%}
+                {%- do run_query(statement) -%}
             {%- endfor -%}
             {%- do run_query(evaluations_insert(evaluations, definitions)) -%}
         {%- endif -%}
@@ -37,6 +40,19 @@
         ~ ' as conditions where conditions.changed_run <= (select coalesce(max(changed_run), 0) from ' ~ evaluations ~ '))',
         'insert into ' ~ recorded ~ ' (' ~ columns ~ ') select ' ~ columns ~ ' from ' ~ conditions
         ~ ' where ' ~ id ~ ' not in (select known.' ~ id ~ ' from ' ~ recorded ~ ' as known)',
+    ]) }}
+{%- endmacro %}
+
+{# Keep what flipped for audiences that were not due, until they are. Returns: a list of statements. #}
+{% macro pending_flips_statements(definitions) -%}
+    {%- set pending = _audience_relation('int_audiences__pending_flips') -%}
+    {%- set columns = 'audience_name, member_id, condition_name, is_met' -%}
+    {{ return([
+        'delete from ' ~ pending,
+        'insert into ' ~ pending ~ ' (' ~ columns ~ ') select ' ~ columns
+        ~ ' from ' ~ _audience_relation('int_audiences__flips')
+        ~ ' where audience_name in (select definitions.audience_name from ' ~ definitions
+        ~ ' as definitions where definitions.evaluated_at < definitions.recorded_at)',
     ]) }}
 {%- endmacro %}
 

@@ -108,7 +108,7 @@ uses as (
     {% endfor %}
 ),
 
-audience_flips as (
+new_flips as (
 
     select
         uses.audience_name,
@@ -121,6 +121,48 @@ audience_flips as (
         on
             flips.entity = uses.entity
             and flips.condition_name = uses.condition_name
+
+),
+
+-- Of audiences that were not due since.
+pending_flips as (
+
+    select * from {{ ref('int_audiences__pending_flips') }}
+
+),
+
+-- What flipped and flipped back did not flip.
+audience_flips as (
+
+    select
+        new_flips.audience_name,
+        new_flips.member_id,
+        new_flips.condition_name,
+        new_flips.is_met
+
+    from new_flips
+    left join pending_flips
+        on
+            new_flips.audience_name = pending_flips.audience_name
+            and new_flips.member_id = pending_flips.member_id
+            and new_flips.condition_name = pending_flips.condition_name
+    where pending_flips.member_id is null
+
+    union all
+
+    select
+        pending_flips.audience_name,
+        pending_flips.member_id,
+        pending_flips.condition_name,
+        pending_flips.is_met
+
+    from pending_flips
+    left join new_flips
+        on
+            pending_flips.audience_name = new_flips.audience_name
+            and pending_flips.member_id = new_flips.member_id
+            and pending_flips.condition_name = new_flips.condition_name
+    where new_flips.member_id is null
 
 )
 

@@ -99,7 +99,11 @@ def test_many_runs_record_what_happened(tmp_path: Path, seed: int) -> None:
         run(history, account, seed + 4, landed=0.85, days=30)
         # Time alone, but for a few rows that go or change.
         run(history, account, seed + 5, landed=0.85, days=2)
-        # Nothing at all.
+        # An instant before that one is no history, and the same again is nothing new.
+        company.set_time(days_before_the_end(30))
+        company.run()
+        assert set(history.spells()) == set(account.spells)
+        company.set_time(days_before_the_end(2))
         company.run()
 
         compare(history, account)
