@@ -88,7 +88,7 @@ def _add_shared(parser: argparse.ArgumentParser, *, count: Count) -> None:
     parser.add_argument(
         "--weights",
         type=_weights,
-        help="sizes that the groups were to get: treatment=80,holdout=20",
+        help="sizes of the groups: treatment=80,holdout=20 (as its definition has them)",
     )
     parser.add_argument(
         "--confidence",
@@ -121,7 +121,7 @@ def _results(workspace: Workspace, options: argparse.Namespace) -> str:
     results = judge(
         outcomes,
         control=options.control,
-        weights=options.weights,
+        weights=_weights_of(workspace, options),
         confidence=options.confidence,
     )
     return results_json(results) if options.json else results_text(results)
@@ -140,7 +140,7 @@ def _power(workspace: Workspace, options: argparse.Namespace) -> str:
         question,
         base,
         Wish(
-            weights=options.weights or EVEN_SPLIT,
+            weights=_weights_of(workspace, options) or EVEN_SPLIT,
             control=options.control,
             customers=options.customers,
             lift=options.lift,
@@ -149,6 +149,24 @@ def _power(workspace: Workspace, options: argparse.Namespace) -> str:
         ),
     )
     return plan_json(made) if options.json else plan_text(made)
+
+
+def _weights_of(
+    workspace: Workspace, options: argparse.Namespace
+) -> Mapping[str, float] | None:
+    """As asked for, else as the audience's definition has them today."""
+    from audiences.experiments.declared import declared_weights
+    from audiences.project import DEFINITIONS, read_project
+
+    if options.weights is not None:
+        weights: Mapping[str, float] = options.weights
+        return weights
+    # Reading all definitions takes seconds, and an audience may be a plain model, or be gone.
+    files = (workspace.project_dir / DEFINITIONS).glob("*.y*ml")
+    if all(file.stem != options.audience for file in files):
+        return None
+    definitions = read_project(workspace.project_dir).definitions
+    return declared_weights(definitions, options.audience)
 
 
 def _question(options: argparse.Namespace) -> "Question":

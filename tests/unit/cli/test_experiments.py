@@ -122,6 +122,49 @@ def test_plan_is_text_unless_asked_otherwise(capsys):
     assert "a 75 %, holdout 25 %" in capsys.readouterr().out
 
 
+DEFINITION = """
+name: trial
+description: Customers who are won back.
+owner: {name: Retention, email: retention@nordvik.example}
+purpose: email_marketing
+entity: customer
+conditions: {column: email, is_known: true}
+split:
+  groups: {letter: 1}
+  holdout: {share: 0.2}
+"""
+
+
+@pytest.fixture
+def project(tmp_path, project_root):
+    """The project with a definition of its own."""
+    folder = tmp_path / "project"
+    (folder / "audiences" / "definitions").mkdir(parents=True)
+    (folder / "audiences" / "definitions" / "trial.yml").write_text(DEFINITION)
+    for name in ("relations.yml", "exclusions.yml"):
+        (folder / "audiences" / name).symlink_to(project_root / "audiences" / name)
+    for name in ("dbt_project.yml", "profiles.yml", "models", "macros"):
+        (folder / name).symlink_to(project_root / name)
+    return str(folder)
+
+
+@pytest.mark.usefixtures("_built")
+def test_split_is_checked_against_the_definition_unless_told_otherwise(project, capsys):
+    command_line.main(
+        ["--project-dir", project, "experiment", "results", "trial", "--json"]
+    )
+
+    found = json.loads(capsys.readouterr().out)
+    assert found["split"]["expected"] == {"holdout": 80.0, "letter": 320.0}
+
+
+@pytest.mark.usefixtures("_built")
+def test_plan_has_the_groups_of_the_definition_unless_told_otherwise(project, capsys):
+    command_line.main(["--project-dir", project, "experiment", "power", "trial"])
+
+    assert "letter 80 %, holdout 20 %" in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("_built")
 def test_unknown_audience_is_one_message_and_exit_code_2(capsys):
     exit_code = command_line.main(["experiment", "results", "trail"])
