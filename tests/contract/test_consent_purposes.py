@@ -19,7 +19,7 @@ def library(*entries: Entry, engine: str = "duckdb") -> MacroLibrary:
         "consent_purposes": list(entries),
         "identifier_types": [{"type": "email"}, {"type": "phone"}],
     }
-    macros._environment.globals["var"] = variables.__getitem__
+    macros.environment.globals["var"] = variables.__getitem__
     return macros
 
 

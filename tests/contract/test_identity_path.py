@@ -19,7 +19,7 @@ def graph(tmp_path):
 
 def path_query(*arguments, engine="duckdb", **named):
     library = MacroLibrary(engine)
-    library._environment.globals["ref"] = lambda model: f"identity.{model}"
+    library.environment.globals["ref"] = lambda model: f"identity.{model}"
     return str(library.identity_path(*arguments, **named))
 
 
