@@ -26,6 +26,11 @@ $header
 with
 
 $imports$queries
+select * from members
+""")
+
+_MEMBERS = Template("""\
+
 members as (
 
     select
@@ -37,8 +42,27 @@ members as (
     from $rows$where
 
 )
+""")
 
-select * from members
+# Of an audience that is not worked out in every run.
+_IN_BETWEEN = Template("""\
+
+{% if audience_keeps_members('$name') %}
+-- It is not due, so whoever is in it stays; whom it leaves out leaves at once.
+members as (
+
+    select
+        kept.$id,
+        kept.split_group,
+        kept.definition_version,
+        kept.evaluated_at
+
+    from {{ this }} as kept
+    inner join conditions on kept.$id = conditions.$id$where
+
+)
+{% else %}$queries
+{% endif %}
 """)
 
 _IMPORT = Template("""\
@@ -93,8 +117,11 @@ def audience_sql(
         columns: The column of each of its leaves in the conditions model.
         surroundings: What else decides.
     """
+    included, outside = _included_and_left_out(
+        definition, entity, columns, surroundings
+    )
     condition = indented(
-        "\n".join(_where(definition, entity, columns, surroundings)), 2
+        "\n".join([included, *outside, *_outside_its_time(definition)]), 2
     )
     profile_columns = _profile_columns(definition)
     selects = bool(definition.sample or definition.top or definition.split)
@@ -110,17 +137,26 @@ def audience_sql(
         queries = _eligible(entity, profile_columns, condition)
         chosen, last = selection_queries(definition, entity.id)
         queries += chosen
+    queries += _MEMBERS.substitute(
+        rows=last,
+        id=entity.id,
+        split_group=split_group_sql(definition, last),
+        version=definition_version(definition, surroundings),
+        where="" if selects else f"\n    where\n{condition}",
+    )
+    if definition.refresh:
+        queries = _IN_BETWEEN.substitute(
+            name=definition.name,
+            id=entity.id,
+            where=_where(outside),
+            queries=queries.rstrip("\n"),
+        )
     return _MODEL.substitute(
         header=header(f"audiences/definitions/{definition.name}.yml"),
         imports="\n".join(
             _IMPORT.substitute(rows=rows, model=model) for rows, model in models
         ),
         queries=queries,
-        rows=last,
-        id=entity.id,
-        split_group=split_group_sql(definition, last),
-        version=definition_version(definition, surroundings),
-        where="" if selects else f"\n    where\n{condition}",
     )
 
 
@@ -160,13 +196,21 @@ def definition_version(definition: Definition, surroundings: Surroundings) -> st
     )
 
 
-def _where(
+def _where(others: Sequence[str]) -> str:
+    """A where clause of conditions that go on from another one."""
+    if not others:
+        return ""
+    lines = "\n".join(others).replace("\nand ", "\n", 1)
+    return f"\n    where\n{indented(lines, 2)}"
+
+
+def _included_and_left_out(
     definition: Definition,
     entity: Entity,
     columns: Mapping[Leaf, str],
     surroundings: Surroundings,
-) -> list[str]:
-    """The lines of the where clause."""
+) -> tuple[str, list[str]]:
+    """What lets somebody in, and the lines that go on with what leaves them out."""
 
     def leaf_text(leaf: Leaf) -> str:
         if isinstance(leaf, InAudience):
@@ -198,13 +242,20 @@ def _where(
         others += [
             f"and not {_is_in(InAudience(name), entity)}" for name in surroundings.ahead
         ]
+    is_continued = bool(others or definition.starts_at or definition.ends_at)
+    return in_brackets(included) if is_choice and is_continued else included, others
+
+
+def _outside_its_time(definition: Definition) -> list[str]:
+    """The lines that go on with from when to when there are members."""
+    lines = []
     if definition.starts_at or definition.ends_at:
-        others.append("-- outside its time nobody is a member")
+        lines.append("-- outside its time nobody is a member")
     if definition.starts_at:
-        others.append(f"and {AS_OF} >= {timestamp_literal(definition.starts_at)}")
+        lines.append(f"and {AS_OF} >= {timestamp_literal(definition.starts_at)}")
     if definition.ends_at:
-        others.append(f"and {AS_OF} < {timestamp_literal(definition.ends_at)}")
-    return [in_brackets(included) if is_choice and others else included, *others]
+        lines.append(f"and {AS_OF} < {timestamp_literal(definition.ends_at)}")
+    return lines
 
 
 def _is_in(leaf: InAudience, entity: Entity) -> str:

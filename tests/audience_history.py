@@ -26,7 +26,8 @@ EVALUATION = (
 )
 """Everything up to the members, without what records them."""
 
-_CONDITION = re.compile(r"\bconditions\.(?!customer_id\b)(\w+)")
+_CONDITION = re.compile(r"\bconditions\.(?!(?:customer|account|household)_id\b)(\w+)")
+_ENTITY = re.compile(r"int_audiences__(\w+)_conditions")
 _COPIED = ("models", "macros")
 # What refers to audiences of the demo company, or is about them.
 _LEFT_OUT = ("models/activation", "models/audiences/_audiences__unit_tests.yml")
@@ -62,11 +63,13 @@ class Evaluation:
         members: Of each audience.
         versions: Of each audience's definition.
         conditions: That each audience is made of.
-        flags: Conditions that hold, by customer; everybody there is has an entry.
+        entities: What the members of each audience are.
+        flags: Conditions that hold, by member; everybody there is has an entry.
         merged: Former ids of customers who bear another one now.
     """
 
     at: datetime
+    entities: Mapping[str, str]
     members: Mapping[str, Members]
     versions: Mapping[str, str]
     conditions: Mapping[str, frozenset[str]]
@@ -81,13 +84,29 @@ class Evaluation:
 
 @dataclass
 class Account:
-    """What the memberships should say, kept by hand."""
+    """What the memberships should say, kept by hand.
 
+    Attributes:
+        weekly: Audiences that are worked out once a week.
+        times: From when and until when audiences have members, of those that do not always.
+        spells: What it comes to.
+        before: What the last run found.
+        evaluated: What the run found that worked each audience out last.
+    """
+
+    weekly: frozenset[str] = frozenset()
+    times: Mapping[str, tuple[datetime, datetime]] = field(default_factory=dict)
     spells: list[Spell] = field(default_factory=list)
     before: Evaluation | None = None
+    evaluated: dict[str, Evaluation] = field(default_factory=dict)
 
     def take_down(self, found: Evaluation) -> None:
         """Go on from the evaluation before."""
+        for audience in found.versions:
+            if not self._is_due(audience, found):
+                assert (
+                    found.members[audience].items() <= self._present(audience).items()
+                )
         self.spells = [
             self._gone_on(spell, found) if spell.exited_at is None else spell
             for spell in self.spells
@@ -104,6 +123,34 @@ class Account:
             if (audience, member) not in present
         ]
         self.before = found
+        self.evaluated = {
+            audience: found
+            if self._is_due(audience, found)
+            else self.evaluated[audience]
+            for audience in found.versions
+        }
+
+    def _is_due(self, audience: str, found: Evaluation) -> bool:
+        last = self.evaluated.get(audience)
+        return (
+            last is None
+            or audience not in self.weekly
+            or last.versions[audience] != found.versions[audience]
+            or last.at.isocalendar()[:2] != found.at.isocalendar()[:2]
+        )
+
+    def _is_in_its_time(self, audience: str, at: datetime) -> bool:
+        if audience not in self.times:
+            return True
+        start, end = self.times[audience]
+        return start <= at < end
+
+    def _present(self, audience: str) -> dict[str, str | None]:
+        return {
+            spell.member: spell.group
+            for spell in self.spells
+            if spell.audience == audience and spell.exited_at is None
+        }
 
     def _gone_on(self, spell: Spell, found: Evaluation) -> Spell:
         groups = found.members.get(spell.audience, {})
@@ -116,10 +163,12 @@ class Account:
     def _exited_because(self, spell: Spell, found: Evaluation) -> str:
         if spell.audience not in found.versions:
             return "audience removed"
+        if not self._is_in_its_time(spell.audience, found.at):
+            return "ended"
         if spell.member in found.merged and spell.member not in found.flags:
             return "customer merged"
         if spell.member not in found.flags:
-            return "customer gone"
+            return f"{found.entities[spell.audience]} gone"
         if spell.member in found.members[spell.audience]:
             return "split group changed"
         return self._flips(spell.audience, spell.member, found)
@@ -146,27 +195,26 @@ class Account:
         )
         if was_there:
             return "split group changed"
-        if not any(spell.audience == audience for spell in self.spells) and (
-            self.before is None or audience not in self.before.versions
-        ):
-            return "first run"
         if self.before is None or audience not in self.before.versions:
+            was_there = any(spell.audience == audience for spell in self.spells)
+            return "started" if was_there else "first run"
+        if not self._is_in_its_time(audience, self.before.at):
             return "started"
         return self._flips(audience, member, found)
 
     def _flips(self, audience: str, member: str, found: Evaluation) -> str:
-        assert self.before
-        flags, before = found.flags[member], self.before.flags.get(member)
+        last = self.evaluated[audience]
+        flags, before = found.flags[member], last.flags.get(member)
         if before is None:
-            flips = ["new customer"]
+            flips = [f"new {found.entities[audience]}"]
         else:
             flips = [
                 name if name in flags else f"not {name}"
                 for name in sorted(found.conditions[audience])
                 # A condition that nobody asked of anybody before flipped for nobody.
-                if name in self.before.asked and (name in flags) != (name in before)
+                if name in last.asked and (name in flags) != (name in before)
             ]
-        if found.versions[audience] != self.before.versions[audience]:
+        if found.versions[audience] != last.versions[audience]:
             flips.insert(0, "definition changed")
         return ", ".join(flips) or "no condition flipped"
 
@@ -189,6 +237,7 @@ class AudienceHistory:
             members={name: self._members(name) for name in conditions},
             versions={name: self._version(name) for name in conditions},
             conditions=conditions,
+            entities={name: self._entity(name) for name in conditions},
             flags=self.flags(),
             merged=frozenset(
                 name
@@ -228,31 +277,39 @@ class AudienceHistory:
         }
 
     def flags(self) -> Flags:
-        """The conditions of everybody."""
-        rows = self.rows("select * from audiences.int_audiences__customer_conditions")
-        names = self._columns("int_audiences__customer_conditions")
-        return {
-            str(row[names.index("customer_id")]): frozenset(
-                name for name, value in zip(names, row, strict=True) if value is True
-            )
-            for row in rows
-        }
+        """The conditions of everybody that an audience may be about."""
+        flags: dict[str, frozenset[str]] = {}
+        for entity in {self._entity(name) for name in self._conditions()}:
+            table = f"int_audiences__{entity}_conditions"
+            names = self._columns(table)
+            for row in self.rows(f"select * from audiences.{table}"):
+                flags[str(row[names.index(f"{entity}_id")])] = frozenset(
+                    name
+                    for name, value in zip(names, row, strict=True)
+                    if value is True
+                )
+        return flags
 
     def rows(self, query: str) -> list[tuple]:  # type: ignore[type-arg]
         with duckdb.connect(str(self.company.warehouse), read_only=True) as connection:
             return connection.execute(query).fetchall()
 
     def _members(self, name: str) -> Members:
-        return dict(
-            self.rows(
-                f"select customer_id, split_group from audiences.audience_{name} "
-                f"where definition_version = '{self._version(name)}'"
-            )
+        rows = self.rows(
+            f"select {self._entity(name)}_id, split_group, definition_version "
+            f"from audiences.audience_{name}"
         )
+        assert {version for _, _, version in rows} <= {self._version(name)}
+        return {member: group for member, group, _ in rows}
 
     def _version(self, name: str) -> str:
         text = self._compiled(f"audience_{name}.sql")
-        return text.split("' as definition_version")[0].rsplit("'", 1)[1]
+        return text.rsplit("' as definition_version", 1)[0].rsplit("'", 1)[1]
+
+    def _entity(self, name: str) -> str:
+        found = _ENTITY.search(self._compiled(f"audience_{name}.sql"))
+        assert found
+        return found[1]
 
     def _conditions(self) -> dict[str, frozenset[str]]:
         folder = self.company.project / "models/audiences"
@@ -304,6 +361,7 @@ def define(project: Path, definitions: Mapping[str, str]) -> None:
     folder = project / "audiences/definitions"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    shutil.copy(REPO / "audiences/relations.yml", folder.parent)
     for name, text in definitions.items():
         settings = {
             "name": name,

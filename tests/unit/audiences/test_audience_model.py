@@ -272,3 +272,67 @@ def test_conditions_of_an_audience_are_listed_with_those_that_exclude():
         "city_equals_hq2",
         "is_b2b_is_true",
     )
+
+
+def test_audience_that_is_not_due_keeps_its_members_but_those_left_out():
+    sql = sql_of(ALL_B2B + "refresh: weekly\n", STAFF)
+    version = audiences_of({"regulars": ALL_B2B + "refresh: weekly\n"}, STAFF)[
+        "regulars"
+    ].version
+
+    assert sql.partition("),\n\n")[2] == (
+        f"""\
+{{% if audience_keeps_members('regulars') %}}
+-- It is not due, so whoever is in it stays; whom it leaves out leaves at once.
+members as (
+
+    select
+        kept.customer_id,
+        kept.split_group,
+        kept.definition_version,
+        kept.evaluated_at
+
+    from {{{{ this }}}} as kept
+    inner join conditions on kept.customer_id = conditions.customer_id
+    where
+        -- left out by audiences/exclusions.yml: staff
+        not (
+            conditions.city_equals_hq
+            or conditions.city_equals_hq2
+        )
+
+)
+{{% else %}}
+members as (
+
+    select
+        conditions.customer_id,
+        cast(null as {{{{ dbt.type_string() }}}}) as split_group,
+        '{version}' as definition_version,
+        {{{{ as_of() }}}} as evaluated_at
+
+    from conditions
+    where
+        conditions.is_b2b_is_true
+        -- left out by audiences/exclusions.yml: staff
+        and not (
+            conditions.city_equals_hq
+            or conditions.city_equals_hq2
+        )
+
+)
+{{% endif %}}
+
+select * from members
+"""
+    )
+
+
+def test_kept_members_without_exclusions_are_those_who_are_still_there():
+    sql = sql_of(ALL_B2B + "refresh: daily\nsplit: {groups: {a: 1, b: 1}}\n")
+
+    kept = sql.partition("{% else %}")[0]
+    assert kept.endswith(
+        "    inner join conditions on kept.customer_id = conditions.customer_id\n\n)\n"
+    )
+    assert "eligible as (" in sql.partition("{% else %}")[2]
