@@ -7,7 +7,6 @@ once. A later run looks at those again for whom something changed (audience_touc
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from string import Template
-from typing import TypeVar
 
 from audiences.catalogue import Catalogue, Entity
 from audiences.conditions import (
@@ -24,12 +23,10 @@ from audiences.layout import LINE_LENGTH, call, in_brackets, indented
 from audiences.logic import leaves_of
 from audiences.names import header, rows_of
 from audiences.naming import leaf_words, unique_names
-from audiences.parts import Border, Part, borders_of
+from audiences.parts import Border, Part, borders_of, joined_parts
 from audiences.raw_sql import raw_sql_part
 from audiences.related_rows import related_part
 from audiences.sequences import sequences_part
-
-_T = TypeVar("_T")
 
 _MODEL = Template("""\
 $header
@@ -130,32 +127,25 @@ def conditions_sql(
     sequences = sequences_part(
         [leaf for leaf in leaves if isinstance(leaf, SequenceLeaf)], entity, catalogue
     )
-    parts = (_profile_part(leaves, entity, rows), raw, related, sequences)
-    flags = {leaf: sql for part in parts for leaf, sql in part.flags.items()}
-    compared = {
-        name: leaf
-        for leaf, name in columns.items()
-        if any(leaf in part.compared for part in parts)
-    }
-    early, late = _queries_around(compared, parts, flags, entity)
+    whole = joined_parts([_profile_part(leaves, entity, rows), raw, related, sequences])
+    compared = {name: leaf for leaf, name in columns.items() if leaf in whole.compared}
+    early = {name: whole.queries[name] for name in whole.queries if name in whole.early}
+    early |= _compared_queries(compared, whole, entity)
+    late = {name: text for name, text in whole.queries.items() if name not in early}
     return _MODEL.substitute(
         header=header("audiences/definitions/"),
         entity=entity.name,
         id=entity.id,
         profile=entity.model,
         rows=rows,
-        reads=_jinja_list(
-            f"'{model}'" for model in sorted(_union(part.reads for part in parts))
-        ),
-        windows=_jinja_list(
-            _window(border) for border in sorted(_union(part.borders for part in parts))
-        ),
+        reads=_jinja_list(f"'{model}'" for model in sorted(whole.reads)),
+        windows=_jinja_list(_window(border) for border in sorted(whole.borders)),
         flags=_flags_argument(list(compared)),
         compared=_text(early),
         queries=_text(late),
         columns=indented(
             "\n".join(
-                f"{_fitted(flags[leaf], name)} as {name},"
+                f"{_fitted(whole.flags[leaf], name)} as {name},"
                 for leaf, name in columns.items()
             ),
             2,
@@ -163,32 +153,25 @@ def conditions_sql(
         joins="".join(
             f"\n    left join {name}"
             f"\n        on {{{{ looked_at }}}}.{entity.id} = {name}.{entity.id}"
-            for part in parts
-            for name in part.joined
+            for name in whole.joined
         ),
     )
 
 
-def _queries_around(
-    compared: Mapping[str, Leaf],
-    parts: Sequence[Part],
-    flags: Mapping[Leaf, str],
-    entity: Entity,
-) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """The queries that stand before `touched`, which compares what they say; and the others."""
-    queries = {name: text for part in parts for name, text in part.queries.items()}
-    early: dict[str, str] = {}
+def _compared_queries(
+    compared: Mapping[str, Leaf], whole: Part, entity: Entity
+) -> Mapping[str, str]:
+    """Ids for which what is compared holds now, by its column; SQL gives them by itself."""
+    queries = {}
     for name, leaf in compared.items():
         if isinstance(leaf, RawSql):
-            early[name] = queries.pop(name)
             continue
-        relation = leaf.rows.relation if isinstance(leaf, RelatedRows) else ""
-        if relation in queries:
-            early[relation] = queries.pop(relation)
-        early[name] = _COMPARED.substitute(
-            rows=rows_of(entity.name), id=entity.id, query=relation, flag=flags[leaf]
+        flag = whole.flags[leaf]
+        [query] = [each for each in whole.joined if re.search(rf"\b{each}\.", flag)]
+        queries[name] = _COMPARED.substitute(
+            rows=rows_of(entity.name), id=entity.id, query=query, flag=flag
         )
-    return early, queries
+    return queries
 
 
 def entity_columns(
@@ -228,7 +211,9 @@ def _profile_part(leaves: Sequence[Leaf], entity: Entity, rows: str) -> Part:
     return Part(
         flags={leaf: _two_valued(leaf, rows) for leaf in own},
         reads=frozenset({entity.model}),
-        borders=_union(borders_of(leaf, entity.model) for leaf in own),
+        borders=frozenset(
+            border for leaf in own for border in borders_of(leaf, entity.model)
+        ),
     )
 
 
@@ -277,7 +262,3 @@ def _jinja_list(items: Iterable[str]) -> str:
     if "\n" not in lines and len(lines) < 60 and not lines.startswith("{"):
         return lines
     return f"\n{indented(lines, 2)}\n    "
-
-
-def _union(sets: Iterable[frozenset[_T]]) -> frozenset[_T]:
-    return frozenset(item for each in sets for item in each)

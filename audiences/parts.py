@@ -1,6 +1,6 @@
 """What the conditions model is put together from, one part for each kind of leaf."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from audiences.conditions import Ago, Between, Comparison, Condition, Leaf
@@ -32,7 +32,8 @@ class Part:
         reads: Models that the queries read.
         borders: What time alone moves.
         compared: Leaves over what does not tell its changes: who is looked at again is found
-            by what they say now, and their queries read everything.
+            by what they say now.
+        early: The queries behind those, which read everything and stand before `touched`.
     """
 
     queries: Mapping[str, str] = field(default_factory=dict)
@@ -41,6 +42,21 @@ class Part:
     reads: frozenset[str] = frozenset()
     borders: frozenset[Border] = frozenset()
     compared: frozenset[Leaf] = frozenset()
+    early: frozenset[str] = frozenset()
+
+
+def joined_parts(parts: Iterable[Part]) -> Part:
+    """Several parts as one; what they have in common is there once."""
+    parts = list(parts)
+    return Part(
+        queries={name: text for part in parts for name, text in part.queries.items()},
+        joined=tuple(name for part in parts for name in part.joined),
+        flags={leaf: sql for part in parts for leaf, sql in part.flags.items()},
+        reads=frozenset(model for part in parts for model in part.reads),
+        borders=frozenset(border for part in parts for border in part.borders),
+        compared=frozenset(leaf for part in parts for leaf in part.compared),
+        early=frozenset(name for part in parts for name in part.early),
+    )
 
 
 def borders_of(condition: Condition | None, model: str) -> frozenset[Border]:

@@ -152,6 +152,7 @@ def raw_sql_part(columns: Mapping[RawSql, str], entity: Entity) -> Part:
             leaf: f"{name}.{entity.id} is not null" for leaf, name in columns.items()
         },
         compared=frozenset(columns),
+        early=frozenset(columns.values()),
     )
 
 

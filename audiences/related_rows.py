@@ -5,30 +5,27 @@ about. What happened since another event needs to know when that was last: one s
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from string import Template
 
 from sqlglot import exp
 
-from audiences.catalogue import EVENT_NAME, Catalogue, Entity, Link, Relation
+from audiences.catalogue import Catalogue, Entity, Relation
 from audiences.conditions import (
     Aggregate,
     Ago,
-    AllOf,
     Comparator,
-    Condition,
-    Leaf,
     Literal,
-    Membership,
     RelatedRows,
     Rows,
 )
-from audiences.expressions import COMPARISONS, row_condition
+from audiences.expressions import COMPARISONS
 from audiences.layout import LINE_LENGTH, call, in_brackets, indented, joined
-from audiences.literals import AS_OF, ago, literal, text_literal
+from audiences.literals import ago, literal
 from audiences.naming import aggregate_words, subject_words, unique_names
-from audiences.parts import Border, Part, borders_of
+from audiences.parts import Border, Part, borders_of, joined_parts
+from audiences.scans import Scan, asked_text, prefilter, scan_of
 
 _SCAN = Template("""\
     select
@@ -49,172 +46,84 @@ _FUNCTIONS: Mapping[Aggregate, str] = {
     Aggregate.DISTINCT: "count",
 }
 _ROOM_FOR_CASE = 70
-CHANGE_MARK = "changed_run"
-"""The column by which a table tells which of its rows are new."""
-
 _ZERO_OF_NONE = frozenset({Aggregate.COUNT, Aggregate.SUM, Aggregate.DISTINCT})
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """A relation as it is read for members of an entity.
-
-    Attributes:
-        tells_changes: Whether its models say which rows changed. Of one that does not, all
-            rows are read, and what they say is compared with what they said.
-    """
-
-    relation: Relation
-    entity: Entity
-    link: Link | None
-    tells_changes: bool
-
-    @property
-    def member_id(self) -> str:
-        """The column of the member's id."""
-        rows = self.link.model if self.link else self.relation.name
-        return f"{rows}.{self.entity.id}"
-
-    @property
-    def reads(self) -> frozenset[str]:
-        """The models behind it."""
-        models = {self.relation.model} | ({self.link.model} if self.link else set())
-        return frozenset(models)
-
-    def source(self, *joins: str) -> str:
-        """The from clause, with only those members that are looked at."""
-        name, relation = self.relation.name, self.relation
-        lines = [f"from {{{{ ref('{relation.model}') }}}} as {name}"]
-        if self.link:
-            link = self.link.model
-            lines += [
-                f"inner join {{{{ ref('{link}') }}}} as {link}",
-                "    on",
-                f"        {name}.{relation.key} = {link}.{relation.key}",
-                f"        and {link}.{self.link.where}",
-            ]
-        if self.tells_changes:
-            lines += [
-                "{% if is_incremental() %}",
-                f"inner join touched on {self.member_id} = touched.{self.entity.id}",
-                "{% endif %}",
-            ]
-        return indented("\n".join([*lines, *joins]), 1)
-
-    def where(self, conditions: Sequence[str]) -> str:
-        """The where clause: nothing that has not happened, and what else is given."""
-        column = f"{self.relation.name}.{self.relation.time}"
-        happened = [f"{column} <= {AS_OF}"] if self.relation.time else []
-        texts = [*happened, *conditions]
-        if not texts:
-            return ""
-        return "\n" + indented(f"where\n{indented(joined('and', texts), 1)}", 1)
-
-
-def scan_of(catalogue: Catalogue, relation: str, entity: Entity) -> Scan:
-    """How a relation is read for the members of an entity."""
-    found = catalogue.relations[relation]
-    link = catalogue.link(found.key, entity.id)
-    models = [found.model, *([link.model] if link else [])]
-    return Scan(
-        found,
-        entity,
-        link,
-        all(CHANGE_MARK in catalogue.models[model] for model in models),
-    )
 
 
 def related_part(
     leaves: Iterable[RelatedRows], entity: Entity, catalogue: Catalogue
 ) -> Part:
     """The queries of all leaves over related rows, and what they say."""
-    leaves = list(dict.fromkeys(leaves))
+    by_relation: dict[str, list[RelatedRows]] = {}
+    for leaf in dict.fromkeys(leaves):
+        by_relation.setdefault(leaf.rows.relation, []).append(leaf)
     anchors = unique_names(
-        (leaf.since for leaf in leaves if leaf.since),
+        (leaf.since for own in by_relation.values() for leaf in own if leaf.since),
         lambda rows: f"last_{subject_words(rows)}",
     )
-    queries: dict[str, str] = {}
-    flags: dict[Leaf, str] = {}
-    reads: set[str] = set()
-    borders: set[Border] = set()
-    compared: set[Leaf] = set()
-    for rows, name in anchors.items():
-        queries[name] = _anchor(rows, scan_of(catalogue, rows.relation, entity))
-    for relation in catalogue.relations:
-        own = [leaf for leaf in leaves if leaf.rows.relation == relation]
-        if not own:
-            continue
-        scan = scan_of(catalogue, relation, entity)
-        columns = _columns(own)
-        queries[relation] = _aggregates(columns, scan, anchors)
-        for leaf in own:
-            flags[leaf] = _flag(leaf, relation, columns[_measure(leaf)])
-            scans = [scan]
-            if leaf.since:
-                scans.append(scan_of(catalogue, leaf.since.relation, entity))
-            for each in scans:
-                reads |= each.reads if each.tells_changes else frozenset()
-            if not scan.tells_changes:
-                compared.add(leaf)
-                continue
-            borders |= _borders(leaf.rows, scan.relation)
-            borders |= _result_borders(leaf, scan.relation)
-            if leaf.since:
-                borders |= _borders(leaf.since, scans[-1].relation)
+    parts = [
+        _relation_part(by_relation[name], name, anchors, entity, catalogue)
+        for name in catalogue.relations
+        if name in by_relation
+    ]
+    # An anchor that anybody reads in full is read in full for all.
+    early = frozenset(name for part in parts for name in part.early)
+    queries = {
+        name: _anchor(
+            rows,
+            _scan(rows.relation, entity, catalogue, tells_changes=name not in early),
+        )
+        for rows, name in anchors.items()
+    }
+    return joined_parts([Part(queries=queries), *parts])
+
+
+def _relation_part(
+    leaves: Sequence[RelatedRows],
+    name: str,
+    anchors: Mapping[Rows, str],
+    entity: Entity,
+    catalogue: Catalogue,
+) -> Part:
+    """The leaves over one relation: all of them are compared where any of its models needs it."""
+    relations = {name} | {leaf.since.relation for leaf in leaves if leaf.since}
+    scans = [scan_of(catalogue, each, entity) for each in sorted(relations)]
+    tells_changes = all(scan.tells_changes for scan in scans)
+    scan = _scan(name, entity, catalogue, tells_changes=tells_changes)
+    columns = _columns(leaves)
+    used = [anchors[leaf.since] for leaf in leaves if leaf.since]
     return Part(
-        queries=queries,
-        joined=tuple(name for name in queries if name not in anchors.values()),
-        flags=flags,
-        reads=frozenset(reads),
-        borders=frozenset(borders),
-        compared=frozenset(compared),
+        queries={name: _aggregates(columns, scan, anchors)},
+        joined=(name,),
+        flags={leaf: _flag(leaf, name, columns[_measure(leaf)]) for leaf in leaves},
+        reads=frozenset(model for each in scans for model in each.reads)
+        if tells_changes
+        else frozenset(),
+        borders=_leaves_borders(leaves, catalogue) if tells_changes else frozenset(),
+        compared=frozenset() if tells_changes else frozenset(leaves),
+        early=frozenset() if tells_changes else frozenset([name, *used]),
     )
 
 
-def asked_of(rows: Rows) -> Condition | None:
-    """Everything that is asked of a row, in one condition; None when nothing is."""
-    parts = (rows.only, rows.where, rows.during)
-    asked = tuple(part for part in parts if part is not None)
-    return AllOf(asked) if asked else None
+def _scan(
+    relation: str, entity: Entity, catalogue: Catalogue, *, tells_changes: bool
+) -> Scan:
+    scan = scan_of(catalogue, relation, entity)
+    return replace(scan, tells_changes=tells_changes and scan.tells_changes)
 
 
-def asked_text(rows: Rows) -> list[str]:
-    """The same as SQL that `and` may stand beside, in a list of one, or of none."""
-    condition = asked_of(rows)
-    return [row_condition(condition, rows.relation)] if condition else []
-
-
-def prefilter(asked: Sequence[Rows], relation: Relation) -> list[str]:
-    """What every row has that any of these asks about, so that others are not looked at."""
-    conditions = []
-    names = _event_names(asked)
-    if names:
-        listed = ", ".join(text_literal(name) for name in names)
-        conditions.append(_in_list(f"{relation.name}.{EVENT_NAME}", listed, names))
-    starts = [rows.during.low if rows.during else None for rows in asked]
-    hours = [start.hours for start in starts if isinstance(start, Ago)]
-    if relation.time and starts and len(hours) == len(starts):
-        earliest = ago(Ago(max(hours)))
-        conditions.append(f"{relation.name}.{relation.time} >= {earliest}")
-    return conditions
-
-
-def _in_list(column: str, listed: str, names: Sequence[str]) -> str:
-    if len(column) + len(listed) + 20 <= LINE_LENGTH:
-        return f"{column} in ({listed})"
-    lines = ",\n".join(text_literal(name) for name in names)
-    return f"{column} in {in_brackets(lines)}"
-
-
-def _event_names(asked: Sequence[Rows]) -> list[str]:
-    names: set[str] = set()
-    for rows in asked:
-        match rows.only:
-            case Membership(column, values, False) if column == EVENT_NAME:
-                names.update(str(value) for value in values)
-            case _:
-                return []
-    return sorted(names)
+def _leaves_borders(
+    leaves: Sequence[RelatedRows], catalogue: Catalogue
+) -> frozenset[Border]:
+    return frozenset(
+        border
+        for leaf in leaves
+        for rows in (leaf.rows, leaf.since)
+        if rows is not None
+        for border in (
+            _borders(rows, catalogue.relations[rows.relation])
+            | _result_borders(leaf, catalogue.relations[leaf.rows.relation])
+        )
+    )
 
 
 def _measure(leaf: RelatedRows) -> RelatedRows:

@@ -14,8 +14,8 @@ from audiences.expressions import row_condition
 from audiences.layout import call, indented, joined
 from audiences.literals import ago, literal
 from audiences.naming import digest
-from audiences.parts import Border, Part, borders_of
-from audiences.related_rows import Scan, asked_of, prefilter, scan_of
+from audiences.parts import Border, Part, borders_of, joined_parts
+from audiences.scans import Scan, asked_of, prefilter, scan_of
 
 _DIGEST_LENGTH = 8
 _MICROSECONDS_AN_HOUR = 3_600_000_000
@@ -78,20 +78,23 @@ def sequences_part(
 ) -> Part:
     """The queries of all sequences, and what they say."""
     names = {leaf: f"sequence_{digest(leaf, _DIGEST_LENGTH)}" for leaf in leaves}
-    queries: dict[str, str] = {}
-    reads: set[str] = set()
-    borders: set[Border] = set()
-    for leaf, name in names.items():
-        scan = scan_of(catalogue, leaf.relation, entity)
-        queries |= _queries(leaf, name, scan)
-        reads |= scan.reads
-        borders |= _borders(leaf, scan)
+    return joined_parts(
+        _sequence_part(leaf, name, scan_of(catalogue, leaf.relation, entity))
+        for leaf, name in names.items()
+    )
+
+
+def _sequence_part(leaf: Sequence, name: str, scan: Scan) -> Part:
+    queries = _queries(leaf, name, scan)
+    is_told = scan.tells_changes
     return Part(
         queries=queries,
-        joined=tuple(names.values()),
-        flags={leaf: f"{name}.{entity.id} is not null" for leaf, name in names.items()},
-        reads=frozenset(reads),
-        borders=frozenset(borders),
+        joined=(name,),
+        flags={leaf: f"{name}.{scan.entity.id} is not null"},
+        reads=scan.reads if is_told else frozenset(),
+        borders=frozenset(_borders(leaf, scan)) if is_told else frozenset(),
+        compared=frozenset() if is_told else frozenset([leaf]),
+        early=frozenset() if is_told else frozenset(queries),
     )
 
 

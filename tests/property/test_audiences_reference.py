@@ -123,7 +123,7 @@ def connection() -> Iterator[Connection]:
 
 
 SLOW = settings(
-    max_examples=120,
+    max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -148,7 +148,7 @@ def test_customers_are_let_in_as_the_definition_says(
     assert found == {name: reference.members(name) for name in audiences}
 
 
-@settings(SLOW, max_examples=60)
+@settings(SLOW, max_examples=25)
 @given(
     firms=documents("firms", account_conditions, "account"),
     homes=documents("homes", household_conditions, "household"),
@@ -167,7 +167,7 @@ def test_accounts_and_households_are_let_in_by_what_their_people_do(
     assert found == {name: reference.members(name) for name in audiences}
 
 
-@settings(SLOW, max_examples=60)
+@settings(SLOW, max_examples=25)
 @given(
     best=documents("best", profile_columns),
     good=documents("good", profile_columns),
@@ -225,7 +225,7 @@ def test_audiences_read_each_other_and_nobody_bypasses_the_exclusions(
 
 
 @pytest.mark.parametrize("engine", ["postgres", "spark", "snowflake", "bigquery"])
-@settings(SLOW, max_examples=25)
+@settings(SLOW, max_examples=10)
 @given(
     first=documents("first", customer_conditions),
     firms=documents("firms", account_conditions, "account"),
