@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a problem with data or delivery, 2 with configuration. Err
 
 import argparse
 import errno
+import os
 import shutil
 import sqlite3
 import sys
@@ -46,7 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        exit_code = command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _read_enough()
     except KenningError as error:
         return _refuse(options, error, str(error), error.exit_code)
     except KeyboardInterrupt:
@@ -62,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "Free some space, then run again.",
             EXIT_DATA_PROBLEM,
         )
+    return exit_code
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -225,6 +230,12 @@ def _refuse(
         traceback.print_exception(error)
     sys.stderr.write(f"kenning: {message}\n")
     return exit_code
+
+
+def _read_enough() -> int:
+    """Whoever reads the output, such as `head`, has what they want: no reason for a complaint."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _is_disk_full(error: BaseException | None) -> bool:
