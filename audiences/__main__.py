@@ -1,11 +1,13 @@
-"""`python -m audiences compile|check`, for a checkout where `kenning` is not installed."""
+"""`python -m audiences compile|check|schema`, for a checkout where `kenning` is not installed."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 from audiences.project import check_audiences, compile_audiences
 from audiences.report import difference, summary
+from audiences.schema import definition_schema
 from warehouse.errors import EXIT_DATA_PROBLEM, KenningError
 
 
@@ -15,7 +17,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("compile", help="write the models of every definition")
     commands.add_parser("check", help="fail when a model differs from its definition")
+    commands.add_parser("schema", help="print the JSON Schema of definitions")
     command = parser.parse_args(arguments).command
+    if command == "schema":
+        print(json.dumps(definition_schema(), indent=2))
+        return 0
     try:
         if command == "compile":
             print(summary(compile_audiences(Path.cwd())))

@@ -19,7 +19,9 @@ from audiences.nodes import (
 )
 from audiences.raw_sql import MAX_LENGTH, UnusableSqlError, checked_sql
 from audiences.reading_columns import ColumnConditions
+from audiences.reading_relations import RelatedNodes
 from audiences.reading_rows import RowConditions
+from audiences.reading_sequences import SequenceConditions
 from audiences.reading_values import Values
 
 GROUPS = ("all", "any", "not")
@@ -56,7 +58,9 @@ class Conditions:
         self.references: dict[InAudience, int] = {}
         self._nodes = nodes
         self._columns = ColumnConditions(nodes, values)
-        self._rows = RowConditions(nodes, values, catalogue, entity, self._where)
+        related = RelatedNodes(nodes, values, catalogue, entity, self._where)
+        self._rows = RowConditions(nodes, values, catalogue, related)
+        self._sequences = SequenceConditions(nodes, related)
         self._catalogue = catalogue
         self._entity = entity
         self._audiences = audiences
@@ -132,7 +136,7 @@ class Conditions:
             case "related" | "event":
                 return self._rows.related(node, entries)
             case "sequence":
-                return self._rows.sequence(node, entries)
+                return self._sequences.read(node, entries)
             case "trait":
                 return self._rows.trait(node, entries)
             case "consent":

@@ -1,6 +1,6 @@
-"""Conditions on the rows that belong to a member: orders, events, their order, traits, consent."""
+"""Conditions on the rows that belong to a member: orders, events, traits, consent."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -8,18 +8,14 @@ import yaml
 
 from audiences.catalogue import (
     CONSENTS,
-    EVENT_NAME,
-    EVENTS,
     TRAITS,
     Catalogue,
-    Entity,
     Relation,
 )
 from audiences.conditions import (
     Aggregate,
     Ago,
     AllOf,
-    Between,
     Comparator,
     Comparison,
     Condition,
@@ -29,22 +25,19 @@ from audiences.conditions import (
     Not,
     RelatedRows,
     Rows,
-    Sequence,
     State,
-    Step,
 )
-from audiences.contracts import Column, Columns, ColumnType
+from audiences.contracts import Column, ColumnType
 from audiences.nodes import Nodes, listed, suggested
 from audiences.reading_columns import ColumnConditions
+from audiences.reading_relations import WINDOWS, RelatedNodes
 from audiences.reading_values import Values
 
 MAX_COUNT = 1_000_000
-MAX_STEPS = 10
 EXACTLY = "exactly"
 _AGGREGATES = {
     aggregate.value: aggregate for aggregate in Aggregate if aggregate != "count"
 }
-_WINDOWS = ("within_days", "within_hours", "between")
 _QUANTITIES = {
     "at_least": Comparator.AT_LEAST,
     "at_most": Comparator.AT_MOST,
@@ -58,7 +51,7 @@ _MEASURES = {
 _INSTANTS = {"before": Comparator.BEFORE, "after": Comparator.AFTER}
 ROWS_FIELDS = (
     "where",
-    *_WINDOWS,
+    *WINDOWS,
     "since",
     "none",
     *_AGGREGATES,
@@ -73,31 +66,22 @@ _VALUE_COLUMNS = {
     ColumnType.TIMESTAMP: "value_time",
 }
 
-ReadWhere = Callable[[yaml.Node, Columns, str], Condition]
-"""Reads a nested condition on columns: the node, what can be named, and what has it."""
-
 
 class RowConditions:
     """Reads conditions on related rows of one file, for members of one entity."""
 
     def __init__(
-        self,
-        nodes: Nodes,
-        values: Values,
-        catalogue: Catalogue,
-        entity: Entity,
-        read_where: ReadWhere,
+        self, nodes: Nodes, values: Values, catalogue: Catalogue, related: RelatedNodes
     ) -> None:
         self._nodes = nodes
         self._values = values
         self._columns = ColumnConditions(nodes, values)
         self._catalogue = catalogue
-        self._entity = entity
-        self._read_where = read_where
+        self._related = related
 
     def related(self, node: yaml.Node, entries: Mapping[str, yaml.Node]) -> Condition:
         """Rows of a relation, or events by name, counted or aggregated."""
-        rows, relation = self._rows(node, entries, ROWS_FIELDS)
+        rows, relation = self._related.rows(node, entries, ROWS_FIELDS)
         since = self._nodes.attempt(self._since, entries.get("since"), relation)
         if "none" in entries:
             self._nodes.flag(entries["none"], "none")
@@ -112,31 +96,6 @@ class RowConditions:
         comparator, operand = self._count(node, entries)
         return RelatedRows(rows, Aggregate.COUNT, comparator, operand, None, since)
 
-    def sequence(self, node: yaml.Node, entries: Mapping[str, yaml.Node]) -> Condition:
-        """Events one after another."""
-        allowed = ("sequence", *_WINDOWS, "span_days", "span_hours")
-        self._known(entries, allowed, "a sequence")
-        items = self._nodes.items(entries["sequence"], "sequence")
-        if len(items) > MAX_STEPS:
-            self._nodes.fail(
-                items[MAX_STEPS], f"a sequence has at most {MAX_STEPS} steps."
-            )
-        relation = self._relation(node, EVENTS)
-        steps = [
-            self._step(item, is_first=index == 0, is_last=index == len(items) - 1)
-            for index, item in enumerate(items)
-        ]
-        absent = steps.pop()[0] if steps[-1][1] else None
-        if len(steps) + (absent is not None) < 2:
-            self._nodes.fail(node, "a sequence has at least two steps.")
-        return Sequence(
-            relation.name,
-            tuple(step for step, _ in steps),
-            absent,
-            self._limit(entries, "span_days", "span_hours"),
-            self._window(entries, relation),
-        )
-
     def trait(self, node: yaml.Node, entries: Mapping[str, yaml.Node]) -> Condition:
         """A trait with one operator; who has no such trait has an unknown one."""
         name = self._nodes.text(entries["trait"])
@@ -145,7 +104,7 @@ class RowConditions:
             self._nodes.fail(
                 entries["trait"], f"there is no trait {suggested(name, traits)}"
             )
-        relation = self._relation(node, TRAITS)
+        relation = self._related.relation(node, TRAITS)
         only = Membership("trait_name", (name,))
         value_column = _VALUE_COLUMNS[traits[name]]
         operators = {key: value for key, value in entries.items() if key != "trait"}
@@ -171,7 +130,7 @@ class RowConditions:
 
     def consent(self, node: yaml.Node, entries: Mapping[str, yaml.Node]) -> Condition:
         """What somebody allows now, for a purpose, and by a channel if one is given."""
-        self._known(entries, ("consent", "channel"), "a consent")
+        self._related.known(entries, ("consent", "channel"), "a consent")
         known = self._catalogue.consents
         purpose = self._nodes.choice(
             entries["consent"], sorted({each for each, _ in known})
@@ -184,37 +143,9 @@ class RowConditions:
             only.append(Membership("channel", (channel,)))
             subject += f"_by_{channel}"
         only.append(InState("is_granted", State.IS_TRUE))
-        relation = self._relation(node, CONSENTS)
+        relation = self._related.relation(node, CONSENTS)
         rows = Rows(relation.name, subject, AllOf(tuple(only)))
         return _some(rows)
-
-    def _step(
-        self, node: yaml.Node, *, is_first: bool, is_last: bool
-    ) -> tuple[Step, bool]:
-        """A step, and whether it is one that did not happen."""
-        entries = self._nodes.mapping(node, "a step")
-        is_absent = "no_event" in entries
-        if is_absent:
-            if is_first or not is_last:
-                self._nodes.fail(node, "no_event is the last step, after an event.")
-            entries = {
-                "event" if key == "no_event" else key: value
-                for key, value in entries.items()
-            }
-        if "event" not in entries:
-            self._nodes.fail(
-                node, "a step has an event, or as the last one a no_event."
-            )
-        rows, _ = self._rows(node, entries, ("where", "within_days", "within_hours"))
-        hours = self._limit(entries, "within_days", "within_hours")
-        if is_first and hours is not None:
-            self._nodes.fail(
-                node,
-                "the first step comes after none: give within_days beside sequence.",
-            )
-        return Step(
-            Rows(rows.relation, rows.subject, rows.only, rows.where), hours
-        ), is_absent
 
     def _since(self, node: yaml.Node, relation: Relation) -> Rows:
         if relation.time is None:
@@ -222,83 +153,12 @@ class RowConditions:
                 node, f"{relation.name} have no time, so since has no meaning."
             )
         entries = self._nodes.mapping(node, "since")
-        rows, other = self._rows(node, entries, ("where",))
+        rows, other = self._related.rows(node, entries, ("where",))
         if other.time is None:
             self._nodes.fail(
                 node, f"{other.name} have no time, so nothing is since them."
             )
         return rows
-
-    def _rows(
-        self,
-        node: yaml.Node,
-        entries: Mapping[str, yaml.Node],
-        allowed: tuple[str, ...],
-    ) -> tuple[Rows, Relation]:
-        """The rows that are meant, up to what is worked out of them."""
-        if ("event" in entries) == ("related" in entries):
-            self._nodes.fail(node, "give either event or related.")
-        self._known(entries, ("event", "related", *allowed), "a condition on rows")
-        only: Condition | None = None
-        if "event" in entries:
-            relation = self._relation(node, EVENTS)
-            names = self._event_names(entries["event"])
-            only, subject = Membership(EVENT_NAME, names), "_or_".join(names)
-        else:
-            relation = self._relation(entries["related"])
-            subject = relation.name
-        where = self._nodes.attempt(
-            self._read_where, entries.get("where"), relation.columns, relation.name
-        )
-        during = self._window(entries, relation)
-        return Rows(relation.name, subject, only, where, during), relation
-
-    def _relation(self, node: yaml.Node, name: str | None = None) -> Relation:
-        if name is None:
-            name = self._nodes.text(node)
-        names = self._catalogue.relations_of(self._entity)
-        if name not in names:
-            self._nodes.fail(
-                node, f"a {self._entity.name} has no related {suggested(name, names)}"
-            )
-        return self._catalogue.relations[name]
-
-    def _event_names(self, node: yaml.Node) -> tuple[str, ...]:
-        is_list = isinstance(node, yaml.SequenceNode)
-        items = self._nodes.items(node, "event") if is_list else [node]
-        names = [self._nodes.text(item) for item in items]
-        if not all(names) or len(set(names)) < len(names):
-            self._nodes.fail(node, "event takes names, none empty and none twice.")
-        return tuple(names)
-
-    def _window(
-        self, entries: Mapping[str, yaml.Node], relation: Relation
-    ) -> Between | None:
-        windows = [key for key in _WINDOWS if key in entries]
-        if not windows:
-            return None
-        node = entries[windows[0]]
-        if relation.time is None:
-            self._nodes.fail(
-                node,
-                f"{relation.name} have no time. Ask of one of their columns in where.",
-            )
-        if len(windows) > 1:
-            self._nodes.fail(node, f"this has {listed(windows)}. Give one of them.")
-        time = Column(ColumnType.TIMESTAMP)
-        if windows[0] == "between":
-            return self._values.between(node, relation.time, time)
-        return self._columns.within(node, windows[0], relation.time, time)
-
-    def _limit(
-        self, entries: Mapping[str, yaml.Node], days: str, hours: str
-    ) -> int | None:
-        """A time in hours, given in days or in hours."""
-        if days in entries and hours in entries:
-            self._nodes.fail(entries[days], f"give {days} or {hours}, not both.")
-        if days in entries:
-            return self._values.days(entries[days])
-        return self._values.hours(entries[hours]) if hours in entries else None
 
     def _count(
         self, node: yaml.Node, entries: Mapping[str, yaml.Node]
@@ -363,13 +223,6 @@ class RowConditions:
                 f"{aggregate} takes numbers{times}, and {name} holds {column.type}.",
             )
         return _MEASURES
-
-    def _known(
-        self, entries: Mapping[str, yaml.Node], names: tuple[str, ...], what: str
-    ) -> None:
-        for key, value in entries.items():
-            if key not in names:
-                self._nodes.fail(value, f"{what} has no field {suggested(key, names)}")
 
     def _only(
         self,

@@ -169,27 +169,28 @@ class _Asker:
             for key, each in condition.items()
             if key not in {"column", "trait", "ignore_case"}
         ]
-        match operator:
-            case "is_known":
-                return value is not None
-            case "is_unknown":
-                return value is None
-            case "is_true":
-                return value is True
-            case "is_false":
-                return value is False
-            case "not_equals":
-                return not _equal(
-                    value, self._operand(operand, value, row), ignores_case
-                )
-            case "not_in":
-                return not any(_equal(value, each, ignores_case) for each in operand)
-            case "in":
-                return any(_equal(value, each, ignores_case) for each in operand)
-        if value is None:
-            return False
-        if operator == "equals":
-            return _equal(value, self._operand(operand, value, row), ignores_case)
+        if operator.startswith("is_"):
+            return {
+                "is_known": value is not None,
+                "is_unknown": value is None,
+                "is_true": value is True,
+                "is_false": value is False,
+            }[operator]
+        if operator in {"equals", "not_equals", "in", "not_in"}:
+            others = operand if isinstance(operand, list) else [operand]
+            others = [self._operand(other, value, row) for other in others]
+            is_one = any(_equal(value, other, ignores_case) for other in others)
+            if operator.startswith("not_"):
+                # To these, unknown is a value of its own.
+                return not is_one and not (value is None and None in others)
+            return is_one
+        return value is not None and self._known_holds(
+            value, operator, operand, row, ignores_case
+        )
+
+    def _known_holds(
+        self, value: Any, operator: str, operand: Any, row: Row, ignores_case: bool
+    ) -> bool:
         if operator in {"contains", "starts_with", "ends_with"}:
             texts = operand if isinstance(operand, list) else [operand]
             return any(_has(value, operator, text, ignores_case) for text in texts)

@@ -13,6 +13,7 @@ def rendered(text: str, engine: str = "duckdb") -> str:
         "config": lambda **settings: "",
         "is_incremental": lambda: False,
         "audience_touched": lambda **arguments: "",
+        "audience_keeps_members": lambda name: False,
         "current_run": lambda: "1",
     }
     return library.environment.from_string(text).render(**surroundings)
