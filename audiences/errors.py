@@ -50,3 +50,15 @@ class UnknownAudienceError(ConfigurationError):
 
 class UnrecordedError(ConfigurationError):
     """An audience was first evaluated after the instant that was asked for."""
+
+
+class UnbuiltModelError(ConfigurationError):
+    """A model has no table in the warehouse that is read."""
+
+
+class UnrenderableError(ConfigurationError):
+    """Compiled SQL could not be rendered outside dbt."""
+
+
+class EntityMismatchError(ConfigurationError):
+    """Audiences of different entities were to be compared."""

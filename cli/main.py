@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.audience_commands import add_audience_commands
 from cli.audience_history import add_audience_history_commands
 from cli.experiment_commands import add_experiment_commands
 from cli.identity_commands import add_identity_commands
@@ -114,7 +115,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
 
     audiences = commands.add_parser(
-        "audiences", help="definitions of audiences, and the models they compile to"
+        "audiences",
+        aliases=["audience"],
+        help="definitions of audiences, the models they compile to, and who is in them",
     )
     verbs = audiences.add_subparsers(required=True, metavar="verb")
     compiling = verbs.add_parser("compile", help="write the models of every definition")
@@ -123,6 +126,7 @@ def build_parser() -> argparse.ArgumentParser:
         "check", help="fail when a model differs from its definition"
     )
     checking.set_defaults(command=_audiences_check)
+    add_audience_commands(verbs, workspace=_workspace)
     add_audience_history_commands(verbs, workspace=_workspace, printer=_printer)
 
     add_experiment_commands(commands, workspace=_workspace, count=_count)
