@@ -149,7 +149,9 @@ def _session(row: Record) -> tuple[str, str]:
     return _line(
         row,
         "started_at",
-        *_parts(row, "channel_group", "source", "campaign", "landing_page"),
+        *_parts(
+            row, "channel_group", "traffic_source", "utm_campaign", "landing_page_path"
+        ),
         f"{_text(pages)} pages" if pages is not None else "",
     )
 

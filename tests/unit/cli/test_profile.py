@@ -204,7 +204,16 @@ GRACE = Profile(
                 "created_at": datetime(2026, 6, 2, 8),
             },
         ),
-        "sessions": (),
+        "sessions": (
+            {
+                "channel_group": "Email",
+                "traffic_source": "klaviyo",
+                "utm_campaign": "spring",
+                "landing_page_path": "/journal",
+                "page_view_count": 3,
+                "started_at": datetime(2026, 6, 1, 9, 40),
+            },
+        ),
         "events": (
             {
                 "event_name": "order_placed",
@@ -241,6 +250,9 @@ def test_profile_reads_as_a_page():
         "Latest tickets\n"
         "  2026-06-02 08:00  77  open  Late parcel  negative\n"
         "\n"
+        "Latest sessions\n"
+        "  2026-06-01 09:40  Email  klaviyo  spring  /journal  3 pages\n"
+        "\n"
         "Latest events\n"
         "  2026-06-01 10:00  order placed  Order #1  99.50 EUR  (shopify)"
     )
@@ -269,7 +281,7 @@ def test_json_has_every_value_of_the_profile():
     assert found["customer"]["profile"]["last_seen_at"] == "2026-06-03T09:05:00Z"
     assert found["customer"]["orders"][0]["total_amount"] == 99.5
     assert found["customer"]["tickets"][0]["created_at"] == "2026-06-02T08:00:00Z"
-    assert found["customer"]["sessions"] == []
+    assert found["customer"]["sessions"][0]["utm_campaign"] == "spring"
 
 
 def test_json_of_several_matches_has_no_customer():
