@@ -99,7 +99,7 @@ Connection = Any
 
 # Few values and times, and one customer most of the time, so that rows meet in every tie.
 moments = st.sampled_from(
-    [None, *(AS_OF + timedelta(days=days) for days in (-2, -1, 0, 1))]
+    [None, *(AS_OF + timedelta(days=days) for days in (-2, -1, 0, 1, 2))]
 )
 texts = st.sampled_from(["a", "b", "bb"])
 customers = st.sampled_from(["ada", "ada", "ada", "bo"])
