@@ -68,6 +68,31 @@ PLAIN: dict[str, tuple[Sequence[str], Sequence[str], str]] = {
         group by months.cohort, later, size order by all
         """,
     ),
+    "sessions by kind of traffic": (
+        [
+            "sessions",
+            "engaged_sessions",
+            "converted_sessions",
+            "engagement_rate",
+            "conversion_rate",
+        ],
+        ["session__channel_group"],
+        """
+        with people as (from core.fct_sessions where not is_bot and not is_internal)
+        select channel_group, count(*), count(*) filter (not is_bounce), count(*) filter (conversion_count > 0),
+            count(*) filter (not is_bounce) / count(*), count(*) filter (conversion_count > 0) / count(*)
+        from people group by all order by all
+        """,
+    ),
+    "conversions by a dimension of the customer": (
+        ["converted_sessions"],
+        ["customer__lifecycle_stage"],
+        """
+        select lifecycle_stage, count(*) filter (is_converted and not is_bot and not is_internal)
+        from core.fct_sessions left join core.dim_customers using (customer_id)
+        group by all order by all nulls last
+        """,
+    ),
     "consent coverage": (
         ["consent_questions", "consents_granted", "consent_coverage"],
         ["consent__purpose"],
