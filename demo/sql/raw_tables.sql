@@ -716,6 +716,28 @@ create or replace table stripe.subscription (
     _fivetran_synced timestamp
 );
 
+create or replace table stripe.subscription_item (
+    id varchar,
+    subscription_id varchar,
+    plan_id varchar,
+    quantity bigint,
+    created timestamp,
+    _fivetran_synced timestamp
+);
+
+create or replace table stripe.price (
+    id varchar,
+    nickname varchar,
+    currency varchar,
+    unit_amount bigint,
+    recurring_interval varchar,
+    recurring_interval_count bigint,
+    is_deleted boolean,
+    livemode boolean,
+    created timestamp,
+    _fivetran_synced timestamp
+);
+
 create or replace table stripe.charge (
     id varchar,
     customer_id varchar,

@@ -43,6 +43,8 @@ SOURCES = {
     "stripe": {
         "customer": "customer_data",
         "subscription": "subscription_data",
+        "subscription_item": "subscription_item_data",
+        "price": "price_data",
         "charge": "charge_data",
     },
     "zendesk": {
@@ -114,6 +116,8 @@ EXPECTED_ROWS = {
     "stg_shopify__products": ("product_id", 8),
     "stg_stripe__customers": ("stripe_customer_id", 12),
     "stg_stripe__subscriptions": ("subscription_id", 2),
+    "stg_stripe__subscription_items": ("subscription_item_id", 14),
+    "stg_stripe__prices": ("price_id", 4),
     "stg_stripe__charges": ("charge_id", 16),
     "stg_zendesk__users": ("zendesk_user_id", 10),
     "stg_zendesk__tickets": ("ticket_id", 10),
@@ -218,6 +222,15 @@ def test_messy_values_get_their_normal_form(warehouse: duckdb.DuckDBPyConnection
     assert person == [("mrgoogle@gmail.com", "+15165555555", "US", "64224")]
     assert [(str(amount), currency) for amount, currency in charge] == [
         ("32932.32", "USD")
+    ]
+    assert warehouse.execute(
+        "select unit_amount::text, currency, billing_interval, billing_interval_count "
+        "from staging.stg_stripe__prices order by price_id"
+    ).fetchall() == [
+        ("1000.00", "USD", None, None),
+        ("29.99", "USD", "month", 1),
+        ("299.90", "USD", "year", 1),
+        ("80.00", "EUR", "month", 3),
     ]
 
 

@@ -202,3 +202,19 @@ select
     getvariable('as_of') as last_login_at,
     getvariable('as_of') as _fivetran_synced
 from support_agent;
+
+insert into stripe.price by name
+select
+    'price_plus_' || prices.currency as id,
+    'Nordvik Plus' as nickname,
+    prices.currency,
+    prices.unit_amount,
+    'year' as recurring_interval,
+    1 as recurring_interval_count,
+    false as is_deleted,
+    true as livemode,
+    getvariable('started_at') as created,
+    not_after_today(later(getvariable('started_at'), 3600)) as _fivetran_synced
+from (
+    values ('eur', 3900), ('nok', 39900), ('pln', 14900)
+) as prices (currency, unit_amount);

@@ -117,6 +117,18 @@ group by
     plus_year.is_leaving,
     plus_year.plus_since_at;
 
+insert into stripe.subscription_item by name
+select
+    'si_' || left(digest(plus_member.person_id, 'subscription item'), 14) as id,
+    'sub_' || left(digest(plus_member.person_id, 'subscription'), 14) as subscription_id,
+    'price_plus_' || lower(plus_member.currency) as plan_id,
+    1 as quantity,
+    plus_member.plus_since_at as created,
+    not_after_today(later(plus_member.plus_since_at, 3600)) as _fivetran_synced
+from plus_member
+-- who joined in the last minute has no first year yet
+where plus_member.plus_since_at <= later(getvariable('as_of'), -60);
+
 insert into stripe.charge by name
 with
 

@@ -100,13 +100,40 @@ sent as (
 
 ),
 
--- Outcomes exclude each other: bounced 0.6 %, left 0.7 %, complained 0.1 %, clicked 5 %,
--- opened 33 %.
+-- Some come by the link of a mail of the last week when they buy.
+mail_purchases as (
+
+    select
+        sent.mail_id,
+        purchase.purchase_id,
+        purchase.visit_started_at
+
+    from sent
+    inner join purchase
+        on
+            sent.person_id = purchase.person_id
+            and purchase.visit_started_at > later(sent.sent_at, 300)
+            and purchase.visit_started_at < later(sent.sent_at, 7 * 86400)
+    where
+        purchase.channel = 'web'
+        and sent.outcome_draw >= 0.014
+        and chance(purchase.purchase_id, 'comes by mail', 0.4)
+    -- a mail brings one purchase, and a purchase comes by one mail
+    qualify
+        row_number() over (partition by sent.mail_id order by purchase.purchase_id) = 1
+        and row_number() over (partition by purchase.purchase_id order by sent.mail_id) = 1
+
+),
+
+-- Outcomes exclude each other: bounced 0.6 %, left 0.7 %, complained 0.1 %, clicked 5 % and who
+-- buys besides, opened 33 %.
 judged as (
 
     select
         sent.*,
+        mail_purchases.purchase_id,
         case
+            when mail_purchases.purchase_id is not null then 'clicked'
             when sent.outcome_draw < 0.006 then 'bounced'
             when sent.outcome_draw < 0.013 then 'unsubscribed'
             when sent.outcome_draw < 0.014 then 'complained'
@@ -114,11 +141,16 @@ judged as (
             when sent.outcome_draw < 0.394 then 'opened'
             else 'ignored'
         end as outcome,
-        later(
-            sent.sent_at, 300 + least(exponential(sent.mail_id, 'reading delay') * 21600, 259200)
+        coalesce(
+            mail_purchases.visit_started_at,
+            later(
+                sent.sent_at,
+                300 + least(exponential(sent.mail_id, 'reading delay') * 21600, 259200)
+            )
         ) as reacted_at
 
     from sent
+    left join mail_purchases on sent.mail_id = mail_purchases.mail_id
 
 ),
 
@@ -146,6 +178,7 @@ select
     judged.sent_at,
     judged.outcome,
     judged.outcome = 'bounced' and judged.sent_at = ended.last_sent_at as is_hard_bounce,
+    judged.purchase_id,
     judged.reacted_at
 from judged
 left join ended on judged.person_id = ended.person_id

@@ -127,6 +127,16 @@ select
                 )
         else later(channelled.ready_at, channelled.after_s)
     end as purchased_at,
+    -- Of an online one, the visit that it ends began ten to thirty minutes before.
+    case
+        when channelled.channel <> 'store'
+            then
+                later(
+                    channelled.ready_at,
+                    channelled.after_s
+                    - whole(channelled.purchase_id, 'length of purchase visit', 600, 1800)
+                )
+    end as visit_started_at,
     -- A guest checkout makes a customer row in the shop, sometimes one more for the same person.
     channelled.channel <> 'store'
     and (

@@ -82,15 +82,13 @@ purchase_visits as (
     select
         purchase.person_id,
         200 + purchase.purchase_index as slot,
-        later(
-            purchase.purchased_at,
-            -whole(purchase.purchase_id, 'length of purchase visit', 600, 1800)
-        ) as started_at,
+        purchase.visit_started_at as started_at,
         purchase.channel = 'app' as is_app,
         purchase.purchase_id,
-        null::bigint as newsletter_number
+        mail.newsletter_number
 
     from purchase
+    left join mail on purchase.purchase_id = mail.purchase_id
     where purchase.channel <> 'store'
 
 ),
@@ -107,7 +105,9 @@ mail_visits as (
 
     from mail
     inner join online on mail.person_id = online.person_id
-    where mail.outcome = 'clicked'
+    where
+        mail.outcome = 'clicked'
+        and mail.purchase_id is null
 
 ),
 

@@ -23,12 +23,30 @@ touched_payers as (
 
 ),
 
+touched_prices as (
+
+    {{ touched_records(['stg_stripe__prices']) }}
+
+),
+
 touched as (
 
     select touched_rows.record_key as subscription_id
     from ({{ touched_records(['stg_stripe__subscriptions']) }}) as touched_rows
 
     -- union, not union all: one row per subscription
+    union
+
+    select touched_rows.record_key
+    from ({{ touched_records(['stg_stripe__subscription_items'], 'parent_key') }}) as touched_rows
+
+    union
+
+    select items.subscription_id
+    from {{ ref('stg_stripe__subscription_items') }} as items
+    inner join touched_prices on items.price_id = touched_prices.record_key
+    where items.subscription_id is not null
+
     union
 
     select subscriptions.subscription_id
@@ -70,6 +88,61 @@ records as (
 
 ),
 
+exchange_rates as (
+
+    select * from {{ ref('int_exchange_rates') }}
+
+),
+
+-- What each item costs a month, at the rate of the day on which the period that is paid for began.
+monthly_items as (
+
+    select
+        items.subscription_id,
+        prices.unit_amount
+        * coalesce(items.quantity, 1)
+        * {{ exact_rate('exchange_rates.eur_per_unit') }}
+        * case prices.billing_interval
+            when 'day' then 365
+            when 'week' then 52
+            when 'month' then 12
+            when 'year' then 1
+        end
+        / (12 * coalesce(prices.billing_interval_count, 1)) as mrr_eur
+
+    from subscriptions
+    inner join {{ ref('stg_stripe__subscription_items') }} as items
+        on subscriptions.subscription_id = items.subscription_id
+    inner join {{ ref('stg_stripe__prices') }} as prices
+        on items.price_id = prices.price_id
+    left join exchange_rates
+        on
+            prices.currency = exchange_rates.currency
+            and coalesce(subscriptions.current_period_start_at, subscriptions.started_at)
+            >= exchange_rates.valid_from
+            and coalesce(subscriptions.current_period_start_at, subscriptions.started_at)
+            < coalesce(
+                exchange_rates.valid_until, cast('9999-12-31' as {{ dbt.type_timestamp() }})
+            )
+    -- what is paid once does not recur
+    where prices.billing_interval is not null
+
+),
+
+-- An item whose price or rate is not known leaves the whole unknown, not smaller.
+monthly_sums as (
+
+    select
+        monthly_items.subscription_id,
+        case
+            when count(monthly_items.mrr_eur) = count(*) then sum(monthly_items.mrr_eur)
+        end as mrr_eur
+
+    from monthly_items
+    group by monthly_items.subscription_id
+
+),
+
 -- Of a payer with several subscriptions, a failed charge may be any one's, and counts for each.
 failed_charges as (
 
@@ -105,10 +178,12 @@ stated as (
                 then 'active'
             else coalesce(subscriptions.status, 'unknown')
         end as status_by_now,
+        monthly_sums.mrr_eur,
         coalesce(failed_charges.failed_payment_count, 0) as failed_payment_count,
         failed_charges.last_payment_failed_at
 
     from subscriptions
+    left join monthly_sums on subscriptions.subscription_id = monthly_sums.subscription_id
     left join records on subscriptions.subscription_id = records.record_key
     left join failed_charges on subscriptions.subscription_id = failed_charges.subscription_id
 
@@ -135,6 +210,10 @@ subscription_rows as (
 
         -- measures
         stated.quantity,
+        {{ money(
+            "case when stated.status_by_now in ('active', 'past_due') then stated.mrr_eur "
+            ~ "when stated.status_by_now is not null then 0 end"
+        ) }} as mrr_eur,
         cast(stated.failed_payment_count as {{ dbt.type_bigint() }}) as failed_payment_count,
 
         -- timestamps

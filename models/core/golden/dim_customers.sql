@@ -52,6 +52,7 @@ touched as (
         'int_customers__activity',
         'int_customers__sessions',
         'int_customers__tickets',
+        'int_customers__subscriptions',
         'int_orders__customer_figures',
         'fct_carts',
         'int_consent__standings',
@@ -126,6 +127,12 @@ ticket_figures as (
 order_figures as (
 
     select * from {{ ref('int_orders__customer_figures') }}
+
+),
+
+subscription_figures as (
+
+    select * from {{ ref('int_customers__subscriptions') }}
 
 ),
 
@@ -319,6 +326,8 @@ joined as (
         {{ money('coalesce(order_figures.revenue_eur, 0)') }} as revenue_eur,
         {{ money('order_figures.average_order_eur') }} as average_order_eur,
         coalesce(cart_figures.abandoned_cart_count, 0) as abandoned_cart_count,
+        coalesce(subscription_figures.running_subscription_count, 0) as running_subscription_count,
+        {{ money('coalesce(subscription_figures.mrr_eur, 0)') }} as mrr_eur,
         coalesce(activity.view_count, 0) as view_count,
         {% for count in session_counts %}
         coalesce(session_figures.{{ count }}, 0) as {{ count }},
@@ -364,6 +373,8 @@ joined as (
     left join session_figures on clusters.customer_id = session_figures.customer_id
     left join ticket_figures on clusters.customer_id = ticket_figures.customer_id
     left join order_figures on clusters.customer_id = order_figures.customer_id
+    left join subscription_figures
+        on clusters.customer_id = subscription_figures.customer_id
     left join cart_figures on clusters.customer_id = cart_figures.customer_id
     left join consent_flags on clusters.customer_id = consent_flags.customer_id
     left join business_customers on clusters.customer_id = business_customers.customer_id
@@ -522,6 +533,8 @@ customers as (
         staged.revenue_eur,
         staged.average_order_eur,
         staged.abandoned_cart_count,
+        staged.running_subscription_count,
+        staged.mrr_eur,
         staged.view_count,
         {% for count in session_counts %}
         staged.{{ count }},

@@ -9,8 +9,8 @@
 with
 
 {% if is_incremental() %}
--- A hit of somebody else may take a session over from a customer of whom no row changed: it shows in
--- the count, for a session that came or changed is a row written anew.
+-- A hit of somebody else may take a session over from a customer of whom no row changed: it shows
+-- in the count, for a session that came or changed is a row written anew.
 counted_sessions as (
 
     select

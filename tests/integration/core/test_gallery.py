@@ -38,8 +38,8 @@ def test_query_of_the_gallery_gives_what_the_page_shows(
     assert result_text(warehouse, query) == shown
 
 
-def test_gallery_has_ten_questions_and_each_a_result_with_rows() -> None:
-    assert len(QUESTIONS) == PAGE_TEXT.count("```sql") == 10
+def test_gallery_has_eleven_questions_and_each_a_result_with_rows() -> None:
+    assert len(QUESTIONS) == PAGE_TEXT.count("```sql") == 11
     assert min(len(shown.splitlines()) for _, _, shown in QUESTIONS) >= 2
 
 

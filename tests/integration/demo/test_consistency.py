@@ -62,7 +62,7 @@ def test_land_gives_every_declared_table_its_declared_columns_and_types(
         }
         for name, table in declared_tables.items()
     }
-    assert len(expected) == 40
+    assert len(expected) == 42
     assert actual == expected
 
 
@@ -94,7 +94,7 @@ def test_land_keeps_primary_keys_unique(messy_world, declared_tables):
         ):
             repeated.append(name)
 
-    assert len(keys) == 31
+    assert len(keys) == 33
     assert repeated == []
 
 
@@ -319,6 +319,25 @@ REFERENCES = {
         left join segment.pages
             on event.property_campaign_name = pages.context_campaign_name and event.datetime = pages.timestamp
         where event.type = 'Clicked Email' and pages.id is null
+    """,
+    "a subscription has one price, and its first charge is that": """
+        select 1 from stripe.subscription
+        left join stripe.subscription_item as item on subscription.id = item.subscription_id
+        left join stripe.price on item.plan_id = price.id
+        left join stripe.charge
+            on subscription.customer_id = charge.customer_id and charge.description like 'Nordvik Plus%'
+                and charge.amount = price.unit_amount and charge.currency = price.currency
+        group by subscription.id having count(distinct item.id) <> 1 or count(charge.id) = 0
+    """,
+    "a subscription's item exists with it": "select 1 from stripe.subscription_item anti join stripe.subscription on subscription_item.subscription_id = subscription.id",
+    "some who come by a mail's link buy": """
+        select 1 where not exists (
+            select 1 from segment.pages
+            inner join segment.order_completed as bought
+                on pages.anonymous_id = bought.anonymous_id
+                and bought.timestamp between pages.timestamp and pages.timestamp + interval 30 minutes
+            where pages.context_campaign_medium = 'email'
+        )
     """,
 }
 
