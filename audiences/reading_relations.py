@@ -67,7 +67,8 @@ class RelatedNodes:
         names = self._catalogue.relations_of(self._entity)
         if name not in names:
             self._nodes.fail(
-                node, f"a {self._entity.name} has no related {suggested(name, names)}"
+                node,
+                f"members ({self._entity.name}) have no related {suggested(name, names)}",
             )
         return self._catalogue.relations[name]
 

@@ -1,5 +1,6 @@
 """What is done with those whom the conditions let in: samples, the first by a column, groups."""
 
+import re
 from decimal import Decimal
 
 import yaml
@@ -15,6 +16,7 @@ MAX_WEIGHT = 10_000
 MAX_GROUPS = 20
 ORDERS = ("highest", "lowest")
 TIES = ("cut", "keep")
+_SHARE = re.compile(r"0?\.[0-9]{1,9}\Z")
 _RANKED = frozenset({ColumnType.NUMBER, ColumnType.TIMESTAMP, ColumnType.DATE})
 
 
@@ -100,7 +102,7 @@ class Selections:
 
     def _share(self, node: yaml.Node) -> float:
         kind, text = self._nodes.scalar(node)
-        if kind != NUMBER or not 0 < Decimal(text) < 1:
+        if kind != NUMBER or not _SHARE.match(text) or not 0 < Decimal(text) < 1:
             self._nodes.fail(
                 node,
                 f"{shown(text)} is no share. Write a number between 0 and 1, as 0.1.",

@@ -237,3 +237,23 @@ def test_compiled_sql_parses_on_every_engine(
         [statement] = sqlglot.parse(rendered(text, engine), dialect=engine)
 
         assert isinstance(statement, sqlglot.exp.Select)
+
+
+@pytest.mark.exhaustive
+@settings(SLOW, max_examples=2_000)
+@given(
+    first=documents("first", customer_conditions),
+    second=documents("second", customer_conditions),
+    rows=worlds(),
+)
+def test_many_more_customers_are_let_in_as_the_definition_says(
+    connection: Connection, first: Document, second: Document, rows: Any
+):
+    audiences = {"first": first, "second": second}
+    world = frames(rows)
+    fill_tables(connection, world)
+
+    found = members(connection, audiences)
+
+    reference = Reference(world, audiences)
+    assert found == {name: reference.members(name) for name in audiences}

@@ -1,6 +1,6 @@
 """What a condition on a row's columns says in SQL, as a reviewer reads it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from audiences.conditions import (
     Ago,
     Between,
+    BetweenHours,
     ColumnLeaf,
     ColumnOperand,
     Comparator,
@@ -15,7 +16,10 @@ from audiences.conditions import (
     InState,
     Literal,
     Membership,
+    OnWeekdays,
     State,
+    TextMatch,
+    TextPart,
 )
 from audiences.expressions import leaf_sql
 
@@ -71,6 +75,54 @@ IN_OSLO = Comparison("city", Comparator.EQUALS, "Oslo")
         (
             Between("last_seen_at", Ago(30 * 24), Ago(0)),
             "customers.last_seen_at between {{ days_ago(30) }} and {{ as_of() }}",
+        ),
+        (
+            Between("last_seen_at", Ago(0), Ago(-7 * 24)),
+            "customers.last_seen_at between {{ as_of() }} and {{ hours_from_now(168) }}",
+        ),
+        (
+            Between("birth_date", Ago(48, is_date=True), Ago(0, is_date=True)),
+            "customers.birth_date between cast({{ days_ago(2) }} as date) "
+            "and cast({{ as_of() }} as date)",
+        ),
+        (
+            Between(
+                "seen_at", datetime(2026, 1, 1), datetime(2026, 2, 1), with_high=False
+            ),
+            "(\n    customers.seen_at >= cast('2026-01-01 00:00:00' as "
+            "{{ dbt.type_timestamp() }})\n    and customers.seen_at < "
+            "cast('2026-02-01 00:00:00' as {{ dbt.type_timestamp() }})\n)",
+        ),
+        (
+            Comparison("birth_date", Comparator.AFTER, date(1990, 1, 31)),
+            "customers.birth_date > cast('1990-01-31' as date)",
+        ),
+        (
+            Membership("city", ("Oslo", "Ås"), ignores_case=True),
+            "lower(customers.city) in (lower('Oslo'), lower('Ås'))",
+        ),
+        (
+            TextMatch("email", TextPart.ENDS_WITH, ("@x.example",)),
+            "{{ text_has('customers.email', 'ends_with', \"@x.example\") }}",
+        ),
+        (
+            TextMatch("city", TextPart.CONTAINS, ("a", "b"), ignores_case=True),
+            "(\n    {{ text_has('customers.city', 'contains', \"a\", true) }}\n"
+            "    or {{ text_has('customers.city', 'contains', \"b\", true) }}\n)",
+        ),
+        (
+            OnWeekdays("seen_at", (6, 7), "Europe/Oslo"),
+            "{{ local_weekday('customers.seen_at', \"'Europe/Oslo'\") }} in (6, 7)",
+        ),
+        (
+            BetweenHours("seen_at", 22, 6, "UTC"),
+            "(\n    {{ local_hour('customers.seen_at', \"'UTC'\") }} >= 22\n"
+            "    or {{ local_hour('customers.seen_at', \"'UTC'\") }} < 6\n)",
+        ),
+        (
+            BetweenHours("seen_at", 9, 17, "UTC"),
+            "(\n    {{ local_hour('customers.seen_at', \"'UTC'\") }} >= 9\n"
+            "    and {{ local_hour('customers.seen_at', \"'UTC'\") }} < 17\n)",
         ),
         (IS_B2B, "customers.is_b2b"),
         (InState("is_b2b", State.IS_FALSE), "not customers.is_b2b"),
