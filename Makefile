@@ -98,6 +98,10 @@ bench: $(INSTALLED) ## Measure speed and memory, as JSON
 bench-profiles: $(INSTALLED) ## Measure the profile tables, whole and a day later, as JSON (SIZES="10000 100000 1000000")
 	@$(BIN)/python -m tests.benchmarks.bench_profiles $(SIZES)
 
+.PHONY: bench-audiences
+bench-audiences: $(INSTALLED) ## Measure audiences beside the same written by hand, as JSON (ARGS="--customers 100000 --events 2000000" is quick)
+	@$(BIN)/python -m tests.benchmarks.bench_audiences $(ARGS)
+
 .PHONY: bench-identity
 bench-identity: $(BENCH_INSTALLED) ## Measure identity resolution beside other ways to do it, as JSON
 	@.venv-bench/bin/python -m tests.benchmarks.bench_identity
