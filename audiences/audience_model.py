@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from string import Template
 
 from audiences.catalogue import Entity
-from audiences.conditions import AllOf, AnyOf, Condition, InAudience, Leaf
+from audiences.conditions import AnyOf, Condition, InAudience, Leaf, Not
 from audiences.definition import Definition, Exclusion
 from audiences.layout import in_brackets, indented, joined
 from audiences.literals import AS_OF, text_literal, timestamp_literal
-from audiences.logic import condition_text, leaves_of
+from audiences.logic import condition_text, leaves_of, without_shell
 from audiences.names import audience_model, conditions_model, header, rows_of
 from audiences.naming import digest
 from audiences.selection import selection_queries, split_group_sql
@@ -218,14 +218,10 @@ def _included_and_left_out(
         return f"conditions.{columns[leaf]}"
 
     def without(condition: Condition) -> str:
-        text = condition_text(condition, leaf_text)
-        is_group = (
-            isinstance(condition, AllOf | AnyOf) and len(condition.conditions) > 1
-        )
-        return f"not {in_brackets(text) if is_group else text}"
+        return condition_text(Not(condition), leaf_text)
 
     included = condition_text(definition.condition, leaf_text)
-    is_choice = isinstance(definition.condition, AnyOf)
+    is_choice = isinstance(without_shell(definition.condition), AnyOf)
     others: list[str] = []
     if definition.exclude is not None:
         others += [

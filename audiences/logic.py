@@ -20,6 +20,13 @@ def leaves_of(condition: Condition | None) -> Iterator[Leaf]:
             yield condition
 
 
+def without_shell(condition: Condition) -> Condition:
+    """What a group of one says: the one."""
+    while isinstance(condition, AllOf | AnyOf) and len(condition.conditions) == 1:
+        [condition] = condition.conditions
+    return condition
+
+
 def condition_text(
     condition: Condition,
     leaf_text: Callable[[Leaf], str],
@@ -36,7 +43,7 @@ def condition_text(
     """
 
     def text_of(part: Condition) -> str:
-        match part:
+        match without_shell(part):
             case AllOf(parts):
                 return joined("and", [operand(each, AllOf) for each in parts])
             case AnyOf(parts):
@@ -45,13 +52,14 @@ def condition_text(
                 if all(is_never_unknown(leaf) for leaf in leaves_of(inner)):
                     return f"not {operand(inner, Not)}"
                 return f"not {call('coalesce', [text_of(inner), 'false'])}"
-            case _:
-                return leaf_text(part)
+            case leaf:
+                return leaf_text(leaf)
 
     def operand(part: Condition, within: type) -> str:
         """A condition as part of another, in brackets where it would be read otherwise."""
+        part = without_shell(part)
         text = text_of(part)
-        is_single = not isinstance(part, AllOf | AnyOf) or len(part.conditions) == 1
-        return text if is_single or type(part) is within else in_brackets(text)
+        is_plain = not isinstance(part, AllOf | AnyOf) or type(part) is within
+        return text if is_plain else in_brackets(text)
 
     return text_of(condition)

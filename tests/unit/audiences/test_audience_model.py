@@ -139,6 +139,15 @@ def test_who_is_left_out_is_said_after_who_is_let_in():
     )
 
 
+def test_a_choice_alone_in_a_group_is_a_choice_still():
+    sql = sql_of(
+        "conditions: {all: [{any: [{column: is_b2b, is_true: true}, "
+        "{column: city, equals: Oslo}]}]}\nexclude: {column: order_count, at_least: 9}\n"
+    )
+
+    assert where(sql).startswith("        (\n            conditions.is_b2b_is_true\n")
+
+
 def test_an_exclusion_for_a_goal_holds_for_that_goal_alone():
     assert "order_count_at_least_1" not in sql_of(ALL_B2B, STAFF)
     assert "and not conditions.order_count_at_least_1" in sql_of(

@@ -54,10 +54,14 @@ def text_of(leaf: Leaf) -> str:
         ),
         (
             AllOf((MANY_ORDERS, AnyOf((AllOf((IS_B2B, IN_OSLO)),)))),
+            "order_count_at_least_5\nand is_b2b_is_true\nand city_equals_oslo",
+        ),
+        (
+            AllOf((MANY_ORDERS, AnyOf((AnyOf((IS_B2B, IN_OSLO)),)))),
             "order_count_at_least_5\n"
             "and (\n"
             "    is_b2b_is_true\n"
-            "    and city_equals_oslo\n"
+            "    or city_equals_oslo\n"
             ")",
         ),
         (Not(IN_OSLO), "not city_equals_oslo"),
