@@ -105,6 +105,8 @@ def opened_by_another_process(path: Path) -> Iterator[int]:
             [
                 "delete from stripe.customer",
                 "delete from stripe.subscription",
+                "delete from stripe.subscription_item",
+                "delete from stripe.price",
                 "delete from stripe.charge",
             ],
             "empty source stripe (no rows in any table)",
