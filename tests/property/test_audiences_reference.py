@@ -19,10 +19,14 @@ from audiences.compiler import compiled
 from audiences.reading import read_definition, read_exclusions
 from tests.audience_documents import (
     account_conditions,
+    crowded_events,
     customer_conditions,
+    customer_leaves,
     documents,
     household_conditions,
+    plain_documents,
     profile_columns,
+    sequences,
     worlds,
 )
 from tests.audience_reference import Reference
@@ -123,13 +127,53 @@ def connection() -> Iterator[Connection]:
 
 
 SLOW = settings(
-    max_examples=50,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 
+LEAVES = tuple(f"leaf_{index}" for index in range(8))
+
+
 @SLOW
+@given(
+    leaves=st.tuples(*(plain_documents(name, customer_leaves) for name in LEAVES)),
+    rows=worlds(),
+)
+def test_every_leaf_holds_for_whom_it_says(
+    connection: Connection, leaves: tuple[Document, ...], rows: Any
+):
+    audiences = dict(zip(LEAVES, leaves, strict=True))
+    world = frames(rows)
+    fill_tables(connection, world)
+
+    found = members(connection, audiences)
+
+    reference = Reference(world, audiences)
+    assert found == {name: reference.members(name) for name in audiences}
+
+
+@settings(SLOW, max_examples=15)
+@given(
+    leaves=st.tuples(*(plain_documents(name, sequences()) for name in LEAVES)),
+    events=crowded_events,
+)
+def test_events_at_one_instant_come_neither_before_nor_after(
+    connection: Connection, leaves: tuple[Document, ...], events: Any
+):
+    audiences = dict(zip(LEAVES, leaves, strict=True))
+    people = [{"customer_id": "c1"}, {"customer_id": "c2"}]
+    world = frames({"dim_customers": people, "fct_customer_events": events})
+    fill_tables(connection, world)
+
+    found = members(connection, audiences)
+
+    reference = Reference(world, audiences)
+    assert found == {name: reference.members(name) for name in audiences}
+
+
+@settings(SLOW, max_examples=15)
 @given(
     first=documents("first", customer_conditions),
     second=documents("second", customer_conditions),
@@ -148,7 +192,7 @@ def test_customers_are_let_in_as_the_definition_says(
     assert found == {name: reference.members(name) for name in audiences}
 
 
-@settings(SLOW, max_examples=25)
+@settings(SLOW, max_examples=15)
 @given(
     firms=documents("firms", account_conditions, "account"),
     homes=documents("homes", household_conditions, "household"),
@@ -167,7 +211,7 @@ def test_accounts_and_households_are_let_in_by_what_their_people_do(
     assert found == {name: reference.members(name) for name in audiences}
 
 
-@settings(SLOW, max_examples=25)
+@settings(SLOW, max_examples=15)
 @given(
     best=documents("best", profile_columns),
     good=documents("good", profile_columns),
