@@ -68,3 +68,51 @@ def test_days_ago_counts_back_from_as_of(engine: str, expected: str):
 def test_days_ago_refuses_what_is_no_number_of_days(days: object):
     with pytest.raises(CompilerError, match="give a whole number of days, 0 or more"):
         MacroLibrary("duckdb").days_ago(days)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("part", ["contains", "starts_with", "ends_with"])
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_has_looks_for_the_text_and_for_no_pattern(
+    engine: str, part: str, text: str
+):
+    sql = str(MacroLibrary(engine).text_has("city", part, text, True))
+
+    literals = set(parse_one(sql, dialect=engine).find_all(exp.Literal))
+
+    assert {each.this for each in literals if each.is_string} == {text}
+
+
+def test_text_has_refuses_another_part():
+    with pytest.raises(CompilerError, match="Use contains, starts_with or ends_with"):
+        MacroLibrary("duckdb").text_has("city", "matches", "x")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("salt", HOSTILE)
+def test_draw_number_reads_the_salt_as_a_text(engine: str, salt: str):
+    sql = str(MacroLibrary(engine).draw_number("customers.customer_id", salt))
+
+    texts = {each.this for each in parse_one(sql, dialect=engine).find_all(exp.Literal)}
+
+    assert {text for text in texts if not text.isdigit()} == {
+        f"{salt} ",
+        "0123456789abcdef",
+    }
+
+
+@pytest.mark.parametrize(
+    ("engine", "expected"),
+    [
+        ("duckdb", f"{AS_OF} + interval '-6' hour"),
+        ("snowflake", f"{AS_OF} + interval '-6 hour'"),
+        ("bigquery", f"{AS_OF} + interval -6 hour"),
+    ],
+)
+def test_hours_from_now_counts_back_too(engine: str, expected: str):
+    assert str(MacroLibrary(engine).hours_from_now(-6)).strip() == expected
+
+
+def test_hours_from_now_refuses_what_is_no_number_of_hours():
+    with pytest.raises(CompilerError, match="give a whole number of hours"):
+        MacroLibrary("duckdb").hours_from_now("6")

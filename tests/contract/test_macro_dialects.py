@@ -46,7 +46,7 @@ EXPRESSIONS: dict[str, tuple[object, ...]] = {
     "regexp_replaced": ("phone", "([0-9])-([0-9])", "$1$2"),
     "source_column": ("timestamp",),
     "spaced_clauses": ("body",),
-    "summable_hash": (["user_id", "seen_at"],),
+    "summable_number": ("order_count",),
     "text_literal": ("it's",),
     "text_position": ("'a'", "email"),
     "trimmed_text": ("id",),
