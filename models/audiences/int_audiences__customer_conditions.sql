@@ -11,11 +11,34 @@
 
 {% set touched = audience_touched(
     entity='customer',
-    reads=['dim_customers'],
+    reads=[
+        'customer_consents',
+        'dim_customers',
+        'fct_customer_events',
+        'fct_orders',
+        'fct_support_tickets'
+    ],
     windows=[
+        {'model': 'customer_consents', 'column': 'expires_at', 'hours': -1440},
+        {'model': 'customer_consents', 'column': 'expires_at', 'hours': 0},
+        {'model': 'customer_consents', 'column': 'expires_at', 'hours': 2160},
+        {'model': 'dim_customers', 'column': 'first_seen_at', 'hours': 0},
+        {'model': 'dim_customers', 'column': 'first_seen_at', 'hours': 2160},
         {'model': 'dim_customers', 'column': 'last_cart_abandoned_at', 'hours': 0},
         {'model': 'dim_customers', 'column': 'last_cart_abandoned_at', 'hours': 720},
-        {'model': 'dim_customers', 'column': 'last_ordered_at', 'hours': 4320}
+        {'model': 'dim_customers', 'column': 'last_ordered_at', 'hours': 0},
+        {'model': 'dim_customers', 'column': 'last_ordered_at', 'hours': 4320},
+        {'model': 'dim_customers', 'column': 'last_ordered_at', 'hours': 8760},
+        {'model': 'dim_customers', 'column': 'last_seen_at', 'hours': 0},
+        {'model': 'dim_customers', 'column': 'last_seen_at', 'hours': 4320},
+        {'model': 'fct_customer_events', 'column': 'occurred_at', 'hours': 0},
+        {'model': 'fct_customer_events', 'column': 'occurred_at', 'hours': 336},
+        {'model': 'fct_orders', 'column': 'ordered_at', 'hours': 0},
+        {'model': 'fct_orders', 'column': 'ordered_at', 'hours': 720},
+        {'model': 'fct_orders', 'column': 'ordered_at', 'hours': 17520},
+        {'model': 'fct_support_tickets', 'column': 'created_at', 'hours': 0},
+        {'model': 'fct_support_tickets', 'column': 'created_at', 'hours': 168},
+        {'model': 'fct_support_tickets', 'column': 'created_at', 'hours': 4320}
     ],
     flags=['has_suppressions']
 ) %}
@@ -58,6 +81,151 @@ touched as (
 ),
 {% endif %}
 
+last_order_placed as (
+
+    select
+        events.customer_id,
+        max(events.occurred_at) as happened_at
+
+    from {{ ref('fct_customer_events') }} as events
+    {% if is_incremental() %}
+    inner join touched on events.customer_id = touched.customer_id
+    {% endif %}
+    where
+        events.occurred_at <= {{ as_of() }}
+        and events.event_name in ('order_placed')
+    group by events.customer_id
+
+),
+
+orders as (
+
+    select
+        orders.customer_id,
+        count(*) as orders_count,
+        count(
+            case
+                when
+                    orders.channel = 'store'
+                    and orders.ordered_at between {{ days_ago(30) }} and {{ as_of() }}
+                    then 1
+            end
+        ) as orders_count_where_channel_equals_store_within_3_ea019a,
+        count(
+            case
+                when
+                    orders.channel = 'store'
+                    and orders.ordered_at between {{ days_ago(730) }} and {{ as_of() }}
+                    then 1
+            end
+        ) as orders_count_where_channel_equals_store_within_7_8e7076
+
+    from {{ ref('fct_orders') }} as orders
+    {% if is_incremental() %}
+    inner join touched on orders.customer_id = touched.customer_id
+    {% endif %}
+    where
+        orders.ordered_at <= {{ as_of() }}
+    group by orders.customer_id
+
+),
+
+tickets as (
+
+    select
+        tickets.customer_id,
+        count(case when not tickets.is_solved then 1 end) as tickets_count_where_is_solved_is_false,
+        count(
+            case
+                when
+                    not tickets.is_solved
+                    and tickets.created_at < {{ days_ago(7) }}
+                    then 1
+            end
+        ) as tickets_count_where_is_solved_is_false_and_creat_1f68d4,
+        count(
+            case
+                when
+                    tickets.last_sentiment_label = 'negative'
+                    and tickets.created_at between {{ days_ago(180) }} and {{ as_of() }}
+                    then 1
+            end
+        ) as tickets_count_where_last_sentiment_label_equals_6b3db8
+
+    from {{ ref('fct_support_tickets') }} as tickets
+    {% if is_incremental() %}
+    inner join touched on tickets.customer_id = touched.customer_id
+    {% endif %}
+    where
+        tickets.created_at <= {{ as_of() }}
+    group by tickets.customer_id
+
+),
+
+events as (
+
+    select
+        events.customer_id,
+        count(
+            case
+                when
+                    events.event_name in ('checkout_started')
+                    and events.occurred_at between {{ days_ago(14) }} and {{ as_of() }}
+                    then 1
+            end
+        ) as checkout_started_count_within_14_days,
+        count(
+            case
+                when
+                    events.event_name in ('product_viewed')
+                    and (
+                        last_order_placed.happened_at is null
+                        or events.occurred_at > last_order_placed.happened_at
+                    )
+                    then 1
+            end
+        ) as product_viewed_count_since_order_placed
+
+    from {{ ref('fct_customer_events') }} as events
+    {% if is_incremental() %}
+    inner join touched on events.customer_id = touched.customer_id
+    {% endif %}
+    left join last_order_placed on events.customer_id = last_order_placed.customer_id
+    where
+        events.occurred_at <= {{ as_of() }}
+        and events.event_name in ('checkout_started', 'product_viewed')
+    group by events.customer_id
+
+),
+
+consents as (
+
+    select
+        consents.customer_id,
+        count(
+            case
+                when
+                    consents.expires_at between {{ days_ago(90) }} and {{ as_of() }}
+                    then 1
+            end
+        ) as consents_count_where_expires_at_within_90_days,
+        count(
+            case
+                when
+                    consents.expires_at between {{ as_of() }} and {{ hours_from_now(1440) }}
+                    then 1
+            end
+        ) as consents_count_where_expires_at_within_next_60_d_536df0
+
+    from {{ ref('customer_consents') }} as consents
+    {% if is_incremental() %}
+    inner join touched on consents.customer_id = touched.customer_id
+    {% endif %}
+
+    group by consents.customer_id
+
+),
+
 -- Those who are no more have no changed_run, and make way.
 conditions as (
 
@@ -65,11 +233,46 @@ conditions as (
         {{ looked_at }}.customer_id,
 
         -- conditions
+        customers.city is not null as city_is_known,
         coalesce(
             {{ text_has('customers.email', 'ends_with', "@nordvik.example") }},
             false
         ) as email_ends_with_nordvik_example,
+        coalesce(
+            customers.first_seen_at between {{ days_ago(90) }} and {{ as_of() }},
+            false
+        ) as first_seen_at_within_90_days,
+        coalesce(
+            events.checkout_started_count_within_14_days,
+            0
+        ) >= 1 as has_checkout_started_within_14_days,
+        coalesce(
+            consents.consents_count_where_expires_at_within_90_days,
+            0
+        ) >= 1 as has_consents_where_expires_at_within_90_days,
+        coalesce(
+            consents.consents_count_where_expires_at_within_next_60_d_536df0,
+            0
+        ) >= 1 as has_consents_where_expires_at_within_next_60_day_d15dd7,
+        coalesce(customers.has_open_cart, false) as has_open_cart_is_true,
+        coalesce(orders.orders_count, 0) >= 1 as has_orders,
+        coalesce(
+            orders.orders_count_where_channel_equals_store_within_3_ea019a,
+            0
+        ) >= 1 as has_orders_where_channel_equals_store_within_30_d295c6,
         coalesce(suppressions.suppressions_count, 0) >= 1 as has_suppressions,
+        coalesce(
+            tickets.tickets_count_where_is_solved_is_false,
+            0
+        ) >= 1 as has_tickets_where_is_solved_is_false,
+        coalesce(
+            tickets.tickets_count_where_is_solved_is_false_and_creat_1f68d4,
+            0
+        ) >= 1 as has_tickets_where_is_solved_is_false_and_created_cd3ad2,
+        coalesce(
+            tickets.tickets_count_where_last_sentiment_label_equals_6b3db8,
+            0
+        ) >= 1 as has_tickets_where_last_sentiment_label_equals_ne_c91885,
         coalesce(
             customers.last_cart_abandoned_at between {{ days_ago(30) }} and {{ as_of() }},
             false
@@ -79,12 +282,36 @@ conditions as (
             false
         ) as last_ordered_at_before_180_days_ago,
         coalesce(
+            customers.last_ordered_at < {{ days_ago(365) }},
+            false
+        ) as last_ordered_at_before_365_days_ago,
+        coalesce(
             customers.last_ordered_at < customers.last_cart_abandoned_at,
             false
         ) as last_ordered_at_before_last_cart_abandoned_at,
         customers.last_ordered_at is null as last_ordered_at_is_unknown,
+        coalesce(
+            customers.last_ordered_at between {{ days_ago(365) }} and {{ as_of() }},
+            false
+        ) as last_ordered_at_within_365_days,
+        coalesce(
+            customers.last_seen_at between {{ days_ago(180) }} and {{ as_of() }},
+            false
+        ) as last_seen_at_within_180_days,
+        coalesce(customers.order_count >= 1, false) as order_count_at_least_1,
         coalesce(customers.order_count >= 2, false) as order_count_at_least_2,
+        coalesce(customers.order_count >= 3, false) as order_count_at_least_3,
+        coalesce(
+            orders.orders_count_where_channel_equals_store_within_7_8e7076,
+            0
+        ) >= 2 as orders_at_least_2_times_where_channel_equals_sto_4c27e2,
+        coalesce(
+            events.product_viewed_count_since_order_placed,
+            0
+        ) >= 3 as product_viewed_at_least_3_times_since_order_plac_961dd6,
+        coalesce(customers.revenue_eur >= 250, false) as revenue_eur_at_least_250,
         coalesce(customers.revenue_eur >= 300, false) as revenue_eur_at_least_300,
+        coalesce(customers.session_count >= 2, false) as session_count_at_least_2,
 
         -- bookkeeping
         case when customers.customer_id is not null then {{ current_run() }} end as changed_run
@@ -93,6 +320,14 @@ conditions as (
     {% if is_incremental() %}
     left join customers on touched.customer_id = customers.customer_id
     {% endif %}
+    left join orders
+        on {{ looked_at }}.customer_id = orders.customer_id
+    left join tickets
+        on {{ looked_at }}.customer_id = tickets.customer_id
+    left join events
+        on {{ looked_at }}.customer_id = events.customer_id
+    left join consents
+        on {{ looked_at }}.customer_id = consents.customer_id
     left join suppressions
         on {{ looked_at }}.customer_id = suppressions.customer_id
 

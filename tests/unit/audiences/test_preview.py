@@ -12,8 +12,11 @@ from audiences.errors import (
     UnknownAudienceError,
 )
 from audiences.preview import Change, FunnelStep, Overlap, Preview, Reach, preview
+from audiences.preview_candidate import candidate_of
 from audiences.preview_evaluation import last_as_of, whole_sql
+from audiences.project import Project
 from tests.audience_company import ROOT, candidate, company, definition
+from tests.audience_world import small_catalogue
 from warehouse.connection import Value, Warehouse
 
 BUYERS = """\
@@ -143,15 +146,20 @@ def test_there_is_no_change_of_an_audience_without_a_yesterday(warehouse: Wareho
 def test_reach_asks_consent_and_an_address_and_leaves_out_who_is_suppressed(
     warehouse: Warehouse,
 ):
-    everybody = "conditions: {column: customer_id, is_known: true}\n"
-    warehouse.execute("delete from core.suppressed_customers")
-    warehouse.execute("insert into core.suppressed_customers values ('hedy', 'asked')")
+    rest = "conditions: {column: customer_id, is_known: true}\n"
+    everybody = Project((), (), small_catalogue())
 
-    seen = look(warehouse, "lookers", everybody)
+    seen = preview(
+        warehouse,
+        candidate_of(everybody, definition("lookers", rest), ROOT),
+        ROOT,
+        mask=masked,
+    )
 
-    # mary's two answers contradict each other; hedy is suppressed; grace and ada have addresses.
+    # mary's two answers contradict each other, joan said no, grace is suppressed.
+    assert seen.member_count == 5
     assert seen.reach == (
-        Reach("email_marketing", "email", 2, 2, is_own_purpose=True),
+        Reach("email_marketing", "email", 2, 1, is_own_purpose=True),
         Reach("ads", "online", 2, None, is_own_purpose=False),
     )
 
