@@ -9,8 +9,16 @@ from cli.main import main
 PROFILE = """\
 models:
   - name: dim_customers
+    config: {contract: {enforced: true}}
     columns:
+      - {name: customer_id, data_type: text}
       - {name: order_count, data_type: bigint}
+"""
+
+RELATIONS = """\
+entities:
+  customer: {model: dim_customers, id: customer_id}
+relations: {}
 """
 
 REGULARS = """\
@@ -28,6 +36,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "models/core").mkdir(parents=True)
     (tmp_path / "models/core/_core__models.yml").write_text(PROFILE)
     (tmp_path / "audiences/definitions").mkdir(parents=True)
+    (tmp_path / "audiences/relations.yml").write_text(RELATIONS)
     (tmp_path / "audiences/definitions/regulars.yml").write_text(REGULARS)
     return tmp_path
 
