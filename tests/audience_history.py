@@ -92,6 +92,7 @@ class Account:
         spells: What it comes to.
         before: What the last run found.
         evaluated: What the run found that worked each audience out last.
+        is_everything_due: Whether a run that recorded nothing has replaced the members since.
     """
 
     weekly: frozenset[str] = frozenset()
@@ -99,6 +100,7 @@ class Account:
     spells: list[Spell] = field(default_factory=list)
     before: Evaluation | None = None
     evaluated: dict[str, Evaluation] = field(default_factory=dict)
+    is_everything_due: bool = False
 
     def take_down(self, found: Evaluation) -> None:
         """Go on from the evaluation before."""
@@ -129,11 +131,13 @@ class Account:
             else self.evaluated[audience]
             for audience in found.versions
         }
+        self.is_everything_due = False
 
     def _is_due(self, audience: str, found: Evaluation) -> bool:
         last = self.evaluated.get(audience)
         return (
             last is None
+            or self.is_everything_due
             or audience not in self.weekly
             or last.versions[audience] != found.versions[audience]
             or last.at.isocalendar()[:2] != found.at.isocalendar()[:2]

@@ -84,6 +84,13 @@
             and evaluations.is_running = ({{ audience_is_running(audience) }})
             and evaluations.evaluated_at >= {{ dbt.date_trunc(period, as_of()) }}
             and evaluations.evaluated_at <= {{ as_of() }}
+            -- and the model has these very members, and not those of a run that recorded none
+            and evaluations.member_count = (select count(*) from {{ members }})
+            and evaluations.member_count = (
+                select count(*)
+                from {{ members }} as members
+                where members.evaluated_at = evaluations.evaluated_at
+            )
     {%- endset -%}
     {{ return(run_query(evaluated_since).columns[0].values()[0] | int > 0) }}
 {%- endmacro %}

@@ -59,9 +59,16 @@
 {# Write down what was evaluated. Returns: a statement. #}
 {% macro evaluations_insert(evaluations, definitions) -%}
     {%- set columns = 'audience_name, entity, definition_version, is_running, evaluated_at, recorded_at' -%}
-    insert into {{ evaluations }} ({{ columns }}, changed_run)
-    select {{ columns }}, {{ current_run() }}
-    from {{ definitions }}
+    insert into {{ evaluations }} ({{ columns }}, member_count, changed_run)
+    select
+        {{ columns }},
+        (
+            select count(*)
+            from {{ _audience_relation('int_audiences__members') }} as members
+            where members.audience_name = definitions.audience_name
+        ),
+        {{ current_run() }}
+    from {{ definitions }} as definitions
 {%- endmacro %}
 
 {# A model of the audiences, without a reference that would make it a parent of the memberships a second time. #}

@@ -17,6 +17,7 @@ evaluations as (
         cast(null as {{ dbt.type_string() }}) as entity,
         cast(null as {{ dbt.type_string() }}) as definition_version,
         cast(null as {{ dbt.type_boolean() }}) as is_running,
+        cast(null as {{ dbt.type_bigint() }}) as member_count,
         cast(null as {{ dbt.type_timestamp() }}) as evaluated_at,
         cast(null as {{ dbt.type_timestamp() }}) as recorded_at,
         cast(null as {{ dbt.type_bigint() }}) as changed_run

@@ -116,18 +116,45 @@ def _but_weekly(members: set[tuple[str, str]]) -> set[tuple[str, str]]:
     return {member for member in members if member[0] != "in_weeks"}
 
 
-def test_two_runs_record_what_happened(tmp_path: Path) -> None:
-    with open_audiences(tmp_path, AUDIENCES, people=100, seed=1) as history:
+def test_three_runs_record_what_happened(tmp_path: Path) -> None:
+    with open_audiences(tmp_path, AUDIENCES, people=80, seed=1) as history:
         account = new_account()
         run(history, account, 1, landed=0.6, days=60)
         history.company.link(1, action="link")
-        run(history, account, 2, landed=0.8, days=20)
+        run(history, account, 2, landed=0.75, days=40)
+        # Nothing but time.
+        history.company.set_time(days_before_the_end(20))
+        history.company.run()
+        account.take_down(history.evaluation(days_before_the_end(20)))
 
         compare(history, account, anew=["path:models/audiences"])
 
     reasons = {spell.exited_because for spell in account.spells}
     assert "not last_ordered_at_within_40_days" in reasons
     assert {"customer merged", "ended"} <= reasons
+
+
+@pytest.mark.exhaustive
+def test_audience_that_is_not_due_keeps_its_members(tmp_path: Path) -> None:
+    weekly = {"in_weeks": WEEKLY, "lately": LATELY}
+    only_audiences = ("path:models/core", "path:models/audiences")
+    with open_audiences(tmp_path, weekly, people=80, seed=4) as history:
+        company, account = history.company, new_account()
+        run(history, account, 1, landed=0.9, days=36)
+        # Wednesday, far back, Friday, Saturday, and the Monday after.
+        for days in (34, 60, 32, 31, 29):
+            company.set_time(days_before_the_end(days))
+            company.run(select=only_audiences)
+            account.is_everything_due |= days == 60
+            if days != 60:
+                account.take_down(history.evaluation(days_before_the_end(days)))
+            assert set(history.spells()) == set(account.spells)
+
+    moves = {(spell.audience, spell.exited_at) for spell in account.spells}
+    assert ("lately", days_before_the_end(34)) in moves
+    assert ("in_weeks", days_before_the_end(34)) not in moves
+    assert ("in_weeks", days_before_the_end(31)) not in moves
+    assert ("in_weeks", days_before_the_end(29)) in moves
 
 
 @pytest.mark.exhaustive
