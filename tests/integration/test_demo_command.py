@@ -35,7 +35,7 @@ def test_progress_comes_first_and_where_to_look_next_comes_last(demo_runs: DemoR
     lines = demo_runs.first.splitlines()
 
     assert re.fullmatch(
-        r" +[\d.]+ s  demo company      400 people, [\d,]+ rows in 40 tables", lines[0]
+        r" +[\d.]+ s  demo company      400 people, [\d,]+ rows in 42 tables", lines[0]
     )
     assert "Next" in lines
     assert re.fullmatch(r"  \S*kenning profile show \S+@\S+ +one customer", lines[-1])
