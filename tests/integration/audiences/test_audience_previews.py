@@ -8,7 +8,12 @@ import pytest
 
 from tests.integration.conftest import PROJECT, DemoRuns
 
-NAMES = sorted(path.stem for path in (PROJECT / "audiences/definitions").glob("*.yml"))
+NAMES = [
+    path.stem
+    if path.stem in ("cart_abandoners", "win_back")
+    else pytest.param(path.stem, marks=pytest.mark.exhaustive)
+    for path in sorted((PROJECT / "audiences/definitions").glob("*.yml"))
+]
 
 
 def members(demo: DemoRuns, name: str) -> list[tuple[str]]:

@@ -116,6 +116,7 @@ def _but_weekly(members: set[tuple[str, str]]) -> set[tuple[str, str]]:
     return {member for member in members if member[0] != "in_weeks"}
 
 
+@pytest.mark.exhaustive
 def test_three_runs_record_what_happened(tmp_path: Path) -> None:
     with open_audiences(tmp_path, AUDIENCES, people=80, seed=1) as history:
         account = new_account()
@@ -157,7 +158,7 @@ def test_audience_that_is_not_due_keeps_its_members(tmp_path: Path) -> None:
     assert ("in_weeks", days_before_the_end(29)) in moves
 
 
-@pytest.mark.exhaustive
+@pytest.mark.sweep
 @pytest.mark.parametrize("seed", [1, 10, 20])
 def test_many_runs_record_what_happened(tmp_path: Path, seed: int) -> None:
     with open_audiences(tmp_path, AUDIENCES, people=150, seed=seed) as history:
@@ -197,7 +198,7 @@ def test_many_runs_record_what_happened(tmp_path: Path, seed: int) -> None:
         compare(history, account)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.sweep
 def test_past_instant_worked_out_from_the_facts_is_what_was_recorded(
     tmp_path: Path,
 ) -> None:
