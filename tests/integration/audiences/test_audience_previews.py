@@ -8,11 +8,11 @@ import pytest
 
 from tests.integration.conftest import PROJECT, DemoRuns
 
-NAMES = [
-    path.stem
-    if path.stem in ("cart_abandoners", "win_back")
-    else pytest.param(path.stem, marks=pytest.mark.exhaustive)
-    for path in sorted((PROJECT / "audiences/definitions").glob("*.yml"))
+NAMES = sorted(path.stem for path in (PROJECT / "audiences/definitions").glob("*.yml"))
+ALWAYS = ("cart_abandoners", "win_back")
+PREVIEWED = [
+    name if name in ALWAYS else pytest.param(name, marks=pytest.mark.exhaustive)
+    for name in NAMES
 ]
 
 
@@ -30,7 +30,7 @@ def _id(demo: DemoRuns, name: str) -> str:
         ).description[0][0]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PREVIEWED)
 def test_preview_has_the_members_that_the_build_has(demo_runs: DemoRuns, name: str):
     run = demo_runs.kenning("audience", "preview", name, "--json")
     query = demo_runs.kenning("audience", "preview", name, "--sql")
