@@ -54,6 +54,7 @@ def simulate(demo_runs: DemoRuns, pair, tmp_path: Path, monkeypatch):
     return run
 
 
+@pytest.mark.exhaustive
 def test_splits_are_found_and_the_warehouse_stays_as_it_was(
     demo_runs: DemoRuns, simulate, tmp_path: Path
 ) -> None:

@@ -2,11 +2,14 @@
 
 import json
 
+import pytest
+
 from tests.integration.conftest import DemoRuns
 
 NAME, INSTANT = "lapsed_high_value", "2026-06-30"
 
 
+@pytest.mark.exhaustive
 def test_members_of_the_last_run_are_recorded_and_worked_out_alike(
     demo_runs: DemoRuns,
 ) -> None:

@@ -137,6 +137,7 @@ def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Company:
     return Company(tmp_path, monkeypatch)
 
 
+@pytest.mark.exhaustive
 def test_two_addresses_of_one_person_are_merged_heard_parted_and_grow_old(
     company: Company,
 ) -> None:
